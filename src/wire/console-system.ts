@@ -1,0 +1,127 @@
+/**
+ * What a console may ask of a managed system. Served by `system`, called by `console`, over mutual TLS. Every change is durable before
+ * it is answered; every migration call is keyed by the migration's id and may be repeated: the same call gives the same answer.
+ */
+import { z } from "zod";
+import { Generation, LparId, LunId, MigrationId, SlotNumber } from "../model/ids.js";
+import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
+import { MigrationEnd, MigrationError, MigrationRecord } from "../model/migration.js";
+import { SystemView, VirtualSwitch } from "../model/system.js";
+
+const Nothing = z.object({});
+const ByLpar = z.object({ lparId: LparId });
+const ByMigration = z.object({ id: MigrationId });
+const Endpoint = z.object({ host: z.string(), port: z.number().int(), name: z.string() });
+
+/** One LUN of the moving partition and where the destination would serve it. */
+export const PlannedStorage = z.object({ clientSlot: SlotNumber, lun: LunId, lunBytes: z.number().int(), viosLparId: LparId, vtd: z.string() });
+export type PlannedStorage = z.infer<typeof PlannedStorage>;
+
+/** What one VIOS says of one LUN. */
+export const LunVisibility = z.object({ viosLparId: LparId, lun: LunId, visible: z.boolean(), bytes: z.number().int().nullable(), inUse: z.boolean(), detail: z.string() });
+export type LunVisibility = z.infer<typeof LunVisibility>;
+
+/** Answer of the guest's own scripts to a mobility event (lpm-process 2.3 rule 2). */
+export const GuestVerdict = z.object({ answered: z.boolean(), agreed: z.boolean(), detail: z.string() });
+export type GuestVerdict = z.infer<typeof GuestVerdict>;
+
+export const consoleSystem = {
+  name: "console-system",
+  methods: {
+    "system.get": { params: Nothing, result: SystemView },
+    "system.rename": { params: z.object({ name: z.string() }), result: Nothing },
+    "lpar.list": { params: Nothing, result: z.object({ lpars: z.array(LparView) }) },
+
+    /** lparId null: the lowest free one. Adapters without MAC get one. */
+    "lpar.create": { params: z.object({ lparId: LparId.nullable(), name: LparName, environment: LparEnvironment, settings: LparSettings, profile: Profile }), result: z.object({ lparId: LparId }) },
+    "lpar.remove": { params: ByLpar.extend({ removeServerAdapters: z.boolean() }), result: Nothing },
+    "lpar.modify": { params: ByLpar.extend({ newName: LparName.optional(), settings: LparSettings.partial().optional(), defaultProfile: ProfileName.optional() }), result: Nothing },
+    "profile.put": { params: ByLpar.extend({ profile: Profile, mustExist: z.boolean(), mayReplace: z.boolean() }), result: Nothing },
+    "profile.remove": { params: ByLpar.extend({ name: ProfileName }), result: Nothing },
+    /** saves the current configuration as a profile */
+    "profile.save": { params: ByLpar.extend({ name: ProfileName, force: z.boolean() }), result: Nothing },
+    /** makes a profile the current configuration of a partition that is not activated */
+    "profile.apply": { params: ByLpar.extend({ name: ProfileName }), result: Nothing },
+    /** returns when accepted; the state tells the rest */
+    "lpar.activate": { params: ByLpar.extend({ profile: ProfileName.nullable(), bootMode: BootMode.nullable(), keylock: z.enum(["norm", "manual"]).nullable() }), result: Nothing },
+    "lpar.shutdown": { params: ByLpar.extend({ how: z.enum(["os", "delayed", "immediate"]), restart: z.boolean() }), result: Nothing },
+
+    /** Virtual adapters of the current configuration; of a running client partition only where the hypervisor can. */
+    "adapter.add": { params: ByLpar.extend({ adapter: z.discriminatedUnion("kind", [z.object({ kind: z.literal("scsi"), value: VirtualScsiAdapter }), z.object({ kind: z.literal("ethernet"), value: VirtualEthernetAdapter })]) }), result: Nothing },
+    "adapter.remove": { params: ByLpar.extend({ slot: SlotNumber, force: z.boolean() }), result: Nothing },
+    "vswitch.put": { params: z.object({ name: z.string(), newName: z.string().optional(), mode: z.enum(["VEB", "VEPA"]).optional(), mustExist: z.boolean() }), result: Nothing },
+    "vswitch.remove": { params: z.object({ name: z.string() }), result: Nothing },
+    "vswitch.list": { params: Nothing, result: z.object({ vswitches: z.array(VirtualSwitch) }) },
+
+    /** runs a VIOS command line (argv without `ioscli`) in the VIOS */
+    "vios.command": { params: ByLpar.extend({ argv: z.array(z.string().max(4096)).max(64), admin: z.boolean() }), result: z.object({ stdout: z.string(), stderr: z.string(), code: z.number().int() }) },
+
+    /** One terminal per partition; data is base64. The session ends with the connection. Data comes as `vterm.data` events. */
+    "vterm.open": { params: ByLpar, result: z.object({ session: z.string() }) },
+    "vterm.write": { params: z.object({ session: z.string(), data: z.string() }), result: Nothing },
+    "vterm.close": { params: z.object({ session: z.string() }), result: Nothing },
+    /** closes whoever's session of this partition; fine when there is none */
+    "vterm.closeAny": { params: ByLpar, result: Nothing },
+
+    // Migration: facts that only the system can find out. Nothing is changed by these.
+    "migration.probeStorage": { params: z.object({ luns: z.array(LunId) }), result: z.object({ found: z.array(LunVisibility) }) },
+    "migration.probeMover": { params: z.object({ mspLparId: LparId, peer: Endpoint }), result: z.object({ reachable: z.boolean(), detail: z.string() }) },
+    /** where the mover of this VIOS is reached */
+    "migration.moverAddress": { params: z.object({ mspLparId: LparId }), result: Endpoint },
+    "migration.checkGuest": { params: ByLpar, result: GuestVerdict },
+
+    // Migration: source side.
+    /** takes the partition's lock and a migration slot, writes the record */
+    "migration.begin": {
+      params: z.object({ id: MigrationId, lparId: LparId, type: z.enum(["active", "inactive"]), destination: MigrationEnd, sourceMspLparId: LparId.nullable(), console: z.string() }),
+      result: z.object({ record: MigrationRecord, definition: LparDefinition, storage: z.array(StorageMapping) }),
+    },
+    "migration.notifyGuest": { params: ByMigration.extend({ event: z.enum(["prepare", "confirm", "error"]) }), result: GuestVerdict },
+    "migration.openSourceMover": { params: ByMigration.extend({ ticket: z.string(), peer: Endpoint }), result: Nothing },
+    "migration.closeMover": { params: ByMigration, result: Nothing },
+    /**
+     * Begins the copy and returns. The source system watches it, makes the hand-over with the destination system by itself, and tells by
+     * `migration.changed` events and `migration.get` how it ends.
+     */
+    "migration.start": { params: ByMigration.extend({ peer: Endpoint }), result: Nothing },
+    /** @throws wrong-state after the hand-over */
+    "migration.stop": { params: ByMigration, result: Nothing },
+    /** ends the record of a migration that was not handed over: unlocks the partition; the copy is cancelled first if it runs */
+    "migration.endFailed": { params: ByMigration.extend({ status: z.enum(["failed", "stopped"]), error: MigrationError }), result: Nothing },
+    /** after the destination owns the partition: ends the source's process, adapters, mappings, definition */
+    "migration.cleanSource": { params: ByMigration, result: Nothing },
+
+    // Migration: destination side.
+    "migration.reserve": {
+      params: z.object({ id: MigrationId, type: z.enum(["active", "inactive"]), source: MigrationEnd, destination: MigrationEnd, lparId: LparId.nullable(), generation: Generation, definition: LparDefinition, storage: z.array(PlannedStorage), ticket: z.string(), console: z.string() }),
+      result: z.object({ lparId: LparId }),
+    },
+    /** logs in to the LUNs (identity checked) and makes the server adapters; their gates stay closed */
+    "migration.attachStorage": { params: ByMigration, result: z.object({ storage: z.array(StorageMapping) }) },
+    /** starts the partition's process, waiting for state */
+    "migration.startShell": { params: ByMigration, result: Nothing },
+    "migration.openDestinationMover": { params: ByMigration.extend({ mspLparId: LparId }), result: Endpoint },
+    /** undoes everything of the reservation; absent counts as undone. @throws wrong-state when this side owns the partition */
+    "migration.abandon": { params: ByMigration.extend({ error: MigrationError.nullable() }), result: Nothing },
+    "migration.finish": { params: ByMigration, result: Nothing },
+
+    // Migration: records, on both sides.
+    "migration.get": { params: ByMigration, result: MigrationRecord },
+    "migration.list": { params: z.object({ history: z.boolean() }), result: z.object({ records: z.array(MigrationRecord) }) },
+    /** the saga's journal lies with the source system, so that any console can go on with it */
+    "journal.append": { params: ByMigration.extend({ entry: z.unknown() }), result: Nothing },
+    "journal.read": { params: ByMigration, result: z.object({ entries: z.array(z.unknown()) }) },
+
+    /** processor compatibility and resources after a profile would be activated, for validation */
+    "system.fits": { params: z.object({ resources: ResourceConfig }), result: z.object({ memory: z.boolean(), processors: z.boolean(), detail: z.string() }) },
+  },
+  events: {
+    "system.changed": SystemView,
+    "lpar.changed": LparView,
+    "lpar.removed": z.object({ lparId: LparId, revision: z.number().int() }),
+    "migration.changed": MigrationRecord,
+    "vterm.data": z.object({ session: z.string(), data: z.string() }),
+    "vterm.closed": z.object({ session: z.string() }),
+  },
+} as const;
+export type ConsoleSystem = typeof consoleSystem;

@@ -1,0 +1,27 @@
+/** What two managed systems say to each other about one migration. The hand-over is between them alone: a console is told, not asked. */
+import { z } from "zod";
+import { Generation, MigrationId } from "../model/ids.js";
+
+/** `undecided`: the destination neither owns nor has declined yet. */
+export const HandoverOutcome = z.enum(["owned", "declined", "undecided"]);
+export type HandoverOutcome = z.infer<typeof HandoverOutcome>;
+
+export const systemSystem = {
+  name: "system-system",
+  methods: {
+    /** a part of the partition's console log, before the hand-over; `offset` counts from the log's beginning so that a repeat does no harm */
+    "handover.consoleLog": { params: z.object({ id: MigrationId, offset: z.number().int(), data: z.string() }), result: z.object({}) },
+    /**
+     * The source has given the partition away, durably. Answered when the destination has decided, also when asked again.
+     * `stoppedForMs`: how long the partition had been stopped when this was sent.
+     */
+    "handover.released": {
+      params: z.object({ id: MigrationId, generation: Generation, stoppedForMs: z.number(), consoleLogOffset: z.number().int(), consoleLogTail: z.string() }),
+      result: z.object({ outcome: HandoverOutcome, stoppedMs: z.number().nullable() }),
+    },
+    /** asks without telling; `unknown`: no such migration here */
+    "handover.outcome": { params: z.object({ id: MigrationId }), result: z.object({ outcome: z.union([HandoverOutcome, z.literal("unknown")]) }) },
+  },
+  events: {},
+} as const;
+export type SystemSystem = typeof systemSystem;

@@ -1,0 +1,95 @@
+/**
+ * What a managed system asks of a Virtual I/O Server, over a unix socket (0600) in the VIOS's run directory. The VIOS holds nothing that
+ * outlives it: the system keeps the device list (`devices.changed`) and gives it back in the VIOS's configuration at its next start.
+ */
+import { z } from "zod";
+import { LparId, LunId, MigrationId, SlotNumber } from "../model/ids.js";
+import { LunVisibility } from "./console-system.js";
+
+const Nothing = z.object({});
+
+export const ViosDisk = z.object({ name: z.string().regex(/^hdisk\d+$/), lun: LunId, bytes: z.number().int(), target: z.string(), lunNumber: z.number().int(), portal: z.string(), state: z.enum(["available", "defined"]) });
+export type ViosDisk = z.infer<typeof ViosDisk>;
+
+/** A virtual SCSI server adapter: the VIOS's end of a client's adapter. client null: any. */
+export const ViosServerAdapter = z.object({ name: z.string().regex(/^vhost\d+$/), slot: SlotNumber, clientLparId: LparId.nullable(), clientSlot: SlotNumber.nullable() });
+export type ViosServerAdapter = z.infer<typeof ViosServerAdapter>;
+
+/** A virtual target device: one LUN behind one server adapter. Its gate is open only while this system owns the client partition. */
+export const ViosTargetDevice = z.object({ name: z.string().min(1).max(64), slot: SlotNumber, lun: LunId, lunBytes: z.number().int(), gate: z.enum(["open", "closed"]) });
+export type ViosTargetDevice = z.infer<typeof ViosTargetDevice>;
+
+export const ViosDevices = z.object({ disks: z.array(ViosDisk), adapters: z.array(ViosServerAdapter), targets: z.array(ViosTargetDevice) });
+export type ViosDevices = z.infer<typeof ViosDevices>;
+
+/** Configuration of a VIOS process, written by its system when it starts it. */
+export const ViosConfig = z.object({
+  systemName: z.string(),
+  mtms: z.string(),
+  name: z.string(),
+  lparId: LparId,
+  runDir: z.string(),
+  logFile: z.string(),
+  /** where this VIOS answers its system */
+  socket: z.string(),
+  /** NBD exports of the target devices: export name = target device name */
+  nbdSocket: z.string(),
+  san: z.object({ portals: z.array(z.string()), initiatorName: z.string() }),
+  /** bridge of the trunk interfaces to the virtual switch and the uplink; made in the VIOS's own namespace */
+  sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), address: z.string().nullable(), prefix: z.number().int() })),
+  mover: z.object({ host: z.string(), port: z.number().int(), concurrentMax: z.number().int(), tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }) }).nullable(),
+  moverProgram: z.string(),
+  devices: ViosDevices,
+});
+export type ViosConfig = z.infer<typeof ViosConfig>;
+
+export const MoverState = z.object({
+  id: MigrationId,
+  side: z.enum(["source", "destination"]),
+  /** waiting: no peer yet; streaming; finished: every byte was passed on and both ends closed; failed: `detail` says why */
+  state: z.enum(["waiting", "streaming", "finished", "failed"]),
+  detail: z.string(),
+  bytesIn: z.number(),
+  bytesOut: z.number(),
+  /** bytes on the link between the movers, seals included */
+  bytesOnLink: z.number(),
+  /** since the last byte moved */
+  idleMs: z.number(),
+});
+export type MoverState = z.infer<typeof MoverState>;
+
+export const systemVios = {
+  name: "system-vios",
+  methods: {
+    "vios.status": { params: Nothing, result: z.object({ pid: z.number().int(), uptimeMs: z.number(), devices: ViosDevices, movers: z.array(MoverState) }) },
+    /** finishes nothing, ends cleanly: exports closed, storage flushed, sessions logged out */
+    "vios.shutdown": { params: Nothing, result: Nothing },
+    "vios.command": { params: z.object({ argv: z.array(z.string()), admin: z.boolean() }), result: z.object({ stdout: z.string(), stderr: z.string(), code: z.number().int() }) },
+
+    "adapter.put": { params: z.object({ slot: SlotNumber, clientLparId: LparId.nullable(), clientSlot: SlotNumber.nullable() }), result: ViosServerAdapter },
+    "adapter.remove": { params: z.object({ slot: SlotNumber, force: z.boolean() }), result: Nothing },
+
+    /** asks the SAN; identity by VPD page 0x83, never by path */
+    "storage.probe": { params: z.object({ luns: z.array(LunId) }), result: z.object({ found: z.array(LunVisibility) }) },
+    /** logs in to the LUN, checks identity and size, exports it behind the server adapter of `slot` with its gate as said */
+    "storage.attach": { params: ViosTargetDevice, result: ViosTargetDevice },
+    "storage.detach": { params: z.object({ name: z.string() }), result: Nothing },
+    /** opens or closes the gates of these target devices, all or none; flushes before it closes */
+    "storage.gate": { params: z.object({ names: z.array(z.string()), gate: z.enum(["open", "closed"]) }), result: Nothing },
+
+    /** destination: wait for the peer with this ticket, then pass its stream to the unix socket on which the waiting QEMU listens */
+    "mover.receive": { params: z.object({ id: MigrationId, ticket: z.string(), qemuSocket: z.string() }), result: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) },
+    /** source: fetch QEMU's channel from `channelSocket` (one descriptor by SCM_RIGHTS), connect to the peer, stream */
+    "mover.send": { params: z.object({ id: MigrationId, ticket: z.string(), channelSocket: z.string(), peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) }), result: Nothing },
+    "mover.stop": { params: z.object({ id: MigrationId }), result: Nothing },
+    /** opens and closes an authenticated connection to a peer mover */
+    "mover.probe": { params: z.object({ peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) }), result: z.object({ reachable: z.boolean(), detail: z.string() }) },
+  },
+  events: {
+    /** the system keeps this list */
+    "devices.changed": ViosDevices,
+    /** at every change of state, and twice a second while streaming */
+    "mover.changed": MoverState,
+  },
+} as const;
+export type SystemVios = typeof systemVios;
