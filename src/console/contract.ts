@@ -1,0 +1,114 @@
+/**
+ * The rooms inside the console and how they meet: doors (ssh) hand a command line to `commands`; commands ask `inventory` and `mobility`.
+ * The console holds no partition truth: what is here about partitions is a cache fed by events of the systems.
+ */
+import type { Logger } from "../kit/log.js";
+import type { LparId } from "../model/ids.js";
+import type { LparView } from "../model/lpar.js";
+import type { MigrationRecord } from "../model/migration.js";
+import type { SystemView } from "../model/system.js";
+import type { Client } from "../wire/rpc.js";
+import type { ConsoleSystem } from "../wire/console-system.js";
+
+/** One managed system as this console sees it now. */
+export interface ManagedSystem {
+  /** the user-defined name */
+  readonly name: string;
+  /** host and port of its process, and the name in its certificate (`system:ms01`) */
+  readonly endpoint: { readonly host: string; readonly port: number; readonly name: string };
+  readonly connected: boolean;
+  /** last known; null when never connected */
+  readonly view: SystemView | null;
+  /** by ascending id; empty while never connected */
+  lpars(): readonly LparView[];
+  /** asks the system itself, past the cache */
+  refresh(signal?: AbortSignal): Promise<void>;
+  readonly client: Client<ConsoleSystem>;
+}
+
+export interface Inventory {
+  systems(): readonly ManagedSystem[];
+  /** by user-defined name or `tttt-mmm*sssssss`. @throws OlpmError not-found HSCL8018; invalid-argument when two systems have the name */
+  system(nameOrMtms: string): ManagedSystem;
+  /** @throws OlpmError not-found HSCL8012 */
+  lpar(system: ManagedSystem, by: { readonly name: string } | { readonly lparId: number }): LparView;
+  onMigration(listener: (system: ManagedSystem, record: MigrationRecord) => void): () => void;
+  close(): Promise<void>;
+}
+
+/** One finding of validation (lpm-process section 4). */
+export interface Finding {
+  readonly severity: "error" | "warning";
+  readonly hsc: string;
+  readonly message: string;
+  readonly action: string;
+}
+
+export interface MobilityOptions {
+  readonly destLparId?: number;
+  readonly profileName?: string;
+  readonly sourceMsp?: { readonly id?: number; readonly name?: string };
+  readonly destMsp?: { readonly id?: number; readonly name?: string };
+  /** client slot -> VIOS by name or id */
+  readonly scsiMappings?: readonly { readonly clientSlot: number; readonly viosName?: string; readonly viosLparId?: number; readonly viosSlot?: number }[];
+  /** minutes to wait for commands of operating systems; default 3 */
+  readonly waitMinutes?: number;
+}
+export interface MobilityRequest {
+  readonly source: ManagedSystem;
+  readonly destination: ManagedSystem;
+  readonly lparId: LparId;
+  readonly options: MobilityOptions;
+}
+
+export interface ValidationResult {
+  readonly findings: readonly Finding[];
+  readonly type: "active" | "inactive";
+  /** what `lslparmigr -r virtualio` and `-r msp` show; present also when there are errors, as far as known */
+  readonly possibleScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number }[];
+  readonly suggestedScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number }[];
+  readonly possibleMsps: readonly { readonly sourceMspLparId: number; readonly sourceMspName: string; readonly sourceMspAddress: string; readonly destMspLparId: number; readonly destMspName: string; readonly destMspAddress: string }[];
+}
+
+export interface MigrationResult {
+  /** ok: it runs on the destination; the findings are warnings. Otherwise findings[0] is the first cause, then what was rolled back and what is left. */
+  readonly ok: boolean;
+  readonly findings: readonly Finding[];
+  readonly record: MigrationRecord | null;
+}
+
+export interface Mobility {
+  validate(request: MobilityRequest, signal: AbortSignal): Promise<ValidationResult>;
+  /** Validates, then moves. Ends only when the partition is on the destination and the source is clean, or everything is undone. */
+  migrate(request: MobilityRequest, watch: { readonly signal: AbortSignal; readonly onProgress: (record: MigrationRecord) => void }): Promise<MigrationResult>;
+  /** Asks the source system to stop; returns when accepted. @throws OlpmError wrong-state (OLPM-S01 after the hand-over; nothing is migrating) */
+  stop(source: ManagedSystem, lparId: LparId): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Where a command's text goes to and its input comes from; a pty or three pipes, the command does not care unless it asks. */
+export interface CommandIo {
+  readonly stdout: (text: string | Buffer) => void;
+  readonly stderr: (text: string) => void;
+  /** null where there is no terminal */
+  readonly tty: { readonly columns: number; readonly rows: number; readonly color: boolean } | null;
+  /** input bytes as they come; ends at end of file */
+  input(): AsyncIterable<Buffer>;
+  /** terminal only: every key goes to the command unchanged */
+  setRaw(on: boolean): void;
+}
+export interface CommandContext {
+  readonly user: string;
+  readonly taskRole: string;
+  readonly consoleName: string;
+  readonly inventory: Inventory;
+  readonly mobility: Mobility;
+  readonly io: CommandIo;
+  readonly signal: AbortSignal;
+  readonly env: Readonly<Record<string, string>>;
+  readonly log: Logger;
+  /** facts of this console for lshmc */
+  readonly about: { readonly version: string; readonly addresses: readonly string[]; readonly sshEnabled: boolean };
+}
+/** Runs one HMC command line that a shell has already split. Never throws: errors become text and status. Unknown command: 127. */
+export type RunCommand = (argv: readonly string[], context: CommandContext) => Promise<number>;

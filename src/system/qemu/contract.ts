@@ -1,0 +1,126 @@
+/**
+ * What the rest of the managed system needs of one partition process (QEMU). Implemented beside this file. A process is known by its
+ * run directory: spec.json, pid (with start time), qmp.sock, console.sock, agent.sock; so a restarted system process adopts it again.
+ */
+import type { Duplex } from "node:stream";
+import type { MigrationProgress } from "../../model/migration.js";
+
+export interface PartitionDisk {
+  /** virtual slot of the client adapter; decides the device address */
+  readonly slot: number;
+  /** position behind the adapter, 0.. : the SCSI LUN the guest sees */
+  readonly unit: number;
+  readonly nbdSocket: string;
+  readonly exportName: string;
+}
+export interface PartitionNic {
+  readonly slot: number;
+  /** 12 hex digits */
+  readonly mac: string;
+  readonly tap: string;
+}
+export interface PartitionSpec {
+  readonly lparId: number;
+  readonly name: string;
+  readonly uuid: string;
+  /** run directory of this process; short (unix socket paths) */
+  readonly dir: string;
+  /** network namespace of the hypervisor, null: ours */
+  readonly namespace: string | null;
+  readonly accelerator: "kvm" | "tcg";
+  readonly memoryBytes: number;
+  readonly maxMemoryBytes: number;
+  readonly procs: number;
+  readonly maxProcs: number;
+  /** hundredths of a processor; null: uncapped */
+  readonly capUnits: number | null;
+  /** weight against other partitions, 0-255 */
+  readonly weight: number;
+  readonly compatMode: "default" | "POWER8" | "POWER9_base" | "POWER9";
+  readonly kernel: string;
+  readonly initrd: string;
+  /** added to the kernel's command line */
+  readonly bootMode: string;
+  readonly disks: readonly PartitionDisk[];
+  readonly nics: readonly PartitionNic[];
+  /** every byte that the partition's terminal prints is appended here by QEMU itself */
+  readonly consoleLog: string;
+  /** start waiting for the state of a migration, processors stopped */
+  readonly incoming: boolean;
+}
+
+/** QEMU's run states that matter here. `waiting`: for state; `loaded`: complete state, stopped; `paused`: stopped otherwise. */
+export type ProcessState = "waiting" | "loaded" | "running" | "paused" | "io-error" | "ended";
+
+export interface GuestAgent {
+  /** true when the agent answered within `ms` */
+  ping(ms: number): Promise<boolean>;
+  /** @throws OlpmError guest-not-answering */
+  shutdown(how: "powerdown" | "reboot"): Promise<void>;
+  /** runs a program in the guest to its end. @throws OlpmError guest-not-answering | timeout */
+  exec(path: string, argv: readonly string[], options: { deadlineMs: number }): Promise<{ code: number; stdout: string; stderr: string }>;
+  osVersion(): Promise<string | null>;
+  /** first IPv4 address that is not loopback */
+  address(): Promise<string | null>;
+}
+
+/**
+ * One outgoing migration. QEMU writes to a socket pair whose other end a small holder process (native/channel) keeps and hands to the mover by
+ * SCM_RIGHTS over `channelSocket`; QEMU itself holds that end too. So the loss of a mover never reaches QEMU as an error, on which QEMU
+ * would let the partition run on by itself: when the source runs again is our decision alone.
+ */
+export interface OutgoingMigration {
+  /** unix socket from which exactly one mover fetches the channel */
+  readonly channelSocket: string;
+  sample(): Promise<MigrationProgress & { readonly status: string }>;
+  /** Starts QEMU's copy. */
+  begin(): Promise<void>;
+  /** Resolves when the partition is stopped and flushed and nothing is decided (QEMU: pre-switchover). @throws migration-failed | aborted */
+  reachSwitchover(signal: AbortSignal): Promise<{ readonly stoppedAt: number }>;
+  /** Lets the rest of the state go. Resolves when QEMU has written its last byte. Never lets the partition run. @throws migration-failed | timeout */
+  sendRest(signal: AbortSignal): Promise<void>;
+  /**
+   * Ends the migration so that the partition runs on here; the caller owns it. Works in every status, also when QEMU is blocked in a write that
+   * nobody reads, and when it had written everything. Idempotent. Ends the holder.
+   */
+  resumeHere(): Promise<void>;
+  /** Ends the holder process; QEMU itself is ended by its owner. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface PartitionProcess {
+  readonly spec: PartitionSpec;
+  readonly pid: number;
+  readonly guest: GuestAgent;
+  state(): Promise<ProcessState>;
+  /** lets the processors run. The caller holds an `owner` record. */
+  run(): Promise<void>;
+  pause(): Promise<void>;
+  /** power button */
+  powerdown(): Promise<void>;
+  reset(): Promise<void>;
+  /** SIGKILL by pid (checked against its start time), waits until it is gone, removes the cgroup and the run directory. Idempotent. */
+  end(): Promise<void>;
+  /** capability set-up and socket for an outgoing migration. downtimeMsMax: QEMU's own limit for the stop */
+  prepareOutgoing(options: { readonly downtimeMsMax: number; readonly bytesPerSecondMax: number }): Promise<OutgoingMigration>;
+  /** after a restart of the system process: the outgoing migration that this process is in, if any */
+  adoptOutgoing(): Promise<OutgoingMigration | undefined>;
+  /** destination: QEMU listens on this unix socket for the state */
+  listenIncoming(socket: string): Promise<void>;
+  /** Resolves when the complete state is in and the processors are still stopped. @throws migration-failed when the process ends or refuses the state | aborted */
+  loaded(signal: AbortSignal): Promise<void>;
+  /** repeats the announcement of the adapters' addresses on the LAN */
+  announce(): Promise<void>;
+  /** a connection to the partition's terminal; one at a time */
+  openTerminal(): Promise<Duplex>;
+  /** `exit`: the process ended, with what it printed last; `guest`: reset, shutdown, stop, resume, panic as QEMU tells it */
+  on(event: "exit", listener: (info: { readonly stderr: string }) => void): () => void;
+  on(event: "guest", listener: (what: "reset" | "shutdown" | "stop" | "resume" | "panicked") => void): () => void;
+}
+
+export interface ProcessFactory {
+  /** Starts QEMU confined and waits until its QMP answers. @throws OlpmError refused with QEMU's own words */
+  start(spec: PartitionSpec): Promise<PartitionProcess>;
+  /** Finds the process that an earlier system process started in this run directory; undefined when it is gone (and cleans what it left). */
+  adopt(dir: string): Promise<PartitionProcess | undefined>;
+}
