@@ -1,0 +1,408 @@
+/**
+ * The destination's side of a migration.
+ *
+ *   reserved -> (storage attached, gates closed; process waits for state) -> complete state -> owner, gates open, runs
+ *      |                                        |
+ *      +-- abandoned by the source's side       +-- declined: durable, never runs; the source goes on
+ *
+ * A complete state proves that the source has released the partition, since QEMU sends the last of it only after that; so from then on this
+ * side decides alone, also after a restart (design section 2).
+ */
+import { OlpmError, toOlpmError } from "../../kit/errors.js";
+import type { Logger } from "../../kit/log.js";
+import { until, within } from "../../kit/wait.js";
+import type { LparId, SlotNumber } from "../../model/ids.js";
+import type { LparDefinition, ResourceConfig, StorageMapping } from "../../model/lpar.js";
+import { NO_PROGRESS, type MigrationError, type MigrationRecord } from "../../model/migration.js";
+import { ownershipStep } from "../../model/ownership.js";
+import type { Params, Result } from "../../wire/rpc.js";
+import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
+import type { SystemSystem } from "../../wire/system-system.js";
+import type { Hypervisor } from "../contract.js";
+import type { MigrationRow } from "../store.js";
+import { placeLogPart } from "./console-log.js";
+import { tellGuest } from "./guest.js";
+import { entered, isOpen, type Records } from "./records.js";
+
+/** The source's message with the rest of the console log is worth this much waiting, no more: the partition is stopped. */
+const TAIL_MS_MAX = 250;
+/** How long one call of the source waits for the decision before it is told `undecided` and asks again. */
+const DECIDE_MS_MAX = 20_000;
+const SETTLE_MS_MAX = 5_000;
+
+type Outcome = "owned" | "declined";
+type Released = { readonly stoppedForMs: number; readonly at: number };
+
+/** What lives only as long as this process. */
+interface Waiting {
+  readonly abort: AbortController;
+  readonly decided: Promise<Outcome>;
+  readonly decide: (outcome: Outcome) => void;
+  readonly released: Promise<Released>;
+  readonly hearReleased: (released: Released) => void;
+  gates: Promise<void> | undefined;
+  watching: Promise<void> | undefined;
+  lost: OlpmError | undefined;
+}
+
+export class DestinationSide {
+  readonly #hypervisor: Hypervisor;
+  readonly #records: Records;
+  readonly #waiting = new Map<string, Waiting>();
+
+  constructor(hypervisor: Hypervisor, records: Records) {
+    this.#hypervisor = hypervisor;
+    this.#records = records;
+  }
+
+  reserve(params: Params<ConsoleSystem, "migration.reserve">): { lparId: LparId } {
+    const hypervisor = this.#hypervisor;
+    const known = this.#records.find(params.id);
+    if (known) {
+      if (known.record.endedAt !== null) throw new OlpmError("wrong-state", "this migration has ended here");
+      return { lparId: known.record.destination.lparId };
+    }
+    const { name } = params.definition;
+    const rows = hypervisor.store.lpars();
+    if (rows.some((row) => row.definition.name === name)) throw new OlpmError("already-exists", `A partition named ${name} already exists on ${hypervisor.config.name}.`, { hsc: "OLPM-P09", action: "Rename or remove it, then try again." });
+    const lparId = this.#chooseId(params.lparId, params.source.lparId);
+    const current = params.definition.current;
+    if (!current) throw new OlpmError("invalid-argument", "the partition has no current configuration");
+    hypervisor.assertFits(current);
+    const storage = this.#placeStorage(params.storage);
+    const step = ownershipStep({ kind: "absent" }, { type: "reserve", generation: params.generation, migrationId: params.id });
+    if (!step.ok) throw new OlpmError("wrong-state", step.why);
+    const now = new Date().toISOString();
+    const record: MigrationRecord = {
+      id: params.id,
+      role: "destination",
+      type: params.type,
+      lparName: name,
+      lparUuid: params.definition.uuid,
+      source: params.source,
+      destination: { ...params.destination, lparId },
+      generation: params.generation,
+      console: params.console,
+      phase: "prepare",
+      status: "running",
+      stopRequested: false,
+      progress: NO_PROGRESS,
+      phaseStartedAt: { prepare: now },
+      startedAt: now,
+      endedAt: null,
+      stoppedMs: null,
+      error: null,
+      revision: 0,
+    };
+    hypervisor.store.transaction(() => {
+      hypervisor.adoptRow({
+        lparId,
+        revision: 0,
+        definition: withStorage(params.definition, storage),
+        ownership: step.next,
+        storage,
+        migrationId: params.id,
+        power: "off",
+        failed: false,
+        startedAt: null,
+        devices: null,
+      });
+      this.#records.put({ record, ticket: params.ticket, planned: params.storage, peer: null, outcome: null });
+    });
+    return { lparId };
+  }
+
+  async attachStorage(id: string): Promise<{ storage: StorageMapping[] }> {
+    const row = this.#open(id);
+    const { lparId } = row.record.destination;
+    const { storage } = this.#hypervisor.row(lparId);
+    for (const mapping of storage) {
+      const vios = this.#hypervisor.vios(mapping.viosLparId);
+      await vios.client.call("adapter.put", { slot: mapping.viosSlot, clientLparId: lparId, clientSlot: mapping.clientSlot });
+      await vios.client.call("storage.attach", { name: mapping.vtd, slot: mapping.viosSlot, lun: mapping.lun, lunBytes: mapping.lunBytes, gate: "closed" });
+    }
+    await until(() => (storage.every((want) => this.#hypervisor.view(lparId).storage.some((has) => has.vtd === want.vtd && has.viosLparId === want.viosLparId)) ? true : undefined), {
+      what: "the target devices in the VIOS's list",
+      deadlineMs: SETTLE_MS_MAX,
+      everyMs: 10,
+    });
+    return { storage };
+  }
+
+  async startShell(id: string): Promise<void> {
+    const { lparId } = this.#open(id).record.destination;
+    if (this.#hypervisor.process(lparId)) return;
+    const process = await this.#hypervisor.startProcess(lparId, { incoming: true });
+    await process.listenIncoming(incomingSocket(process.spec.dir));
+    this.#watch(id);
+  }
+
+  async openMover(id: string, mspLparId: LparId): Promise<Result<ConsoleSystem, "migration.openDestinationMover">> {
+    const row = this.#open(id);
+    const process = this.#hypervisor.process(row.record.destination.lparId);
+    if (!process || row.ticket === null) throw new OlpmError("wrong-state", "the partition's process must wait for state before the mover is opened");
+    return this.#hypervisor.vios(mspLparId).client.call("mover.receive", { id: row.record.id, ticket: row.ticket, qemuSocket: incomingSocket(process.spec.dir) });
+  }
+
+  async notifyGuest(id: string, event: "prepare" | "confirm" | "error"): Promise<GuestVerdict> {
+    const { record } = this.#records.get(id);
+    const process = this.#hypervisor.process(record.destination.lparId);
+    return process ? tellGuest(process.guest, event) : { answered: false, agreed: false, detail: "the partition's process has ended" };
+  }
+
+  async abandon(id: string, error: MigrationError | null): Promise<void> {
+    const row = this.#records.find(id);
+    if (!row || row.record.endedAt !== null) return;
+    const { lparId } = row.record.destination;
+    this.#assertNotOwned(id, lparId);
+    this.#waitingOf(id).abort.abort(new OlpmError("aborted", "the migration was undone"));
+    await this.#waitingOf(id).watching;
+    this.#assertNotOwned(id, lparId); // the state may have become complete while we waited
+    await this.#takeDown(row.record);
+    this.#hypervisor.store.transaction(() => {
+      if (this.#hypervisor.store.lpar(lparId)?.migrationId === id) {
+        // Declined first: should the source release it all the same, the answer it finds here is final.
+        this.#hypervisor.own(lparId, { type: "decline", migrationId: id });
+        this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
+        this.#hypervisor.dropRow(lparId);
+      }
+      this.#records.put({ ...this.#records.get(id), outcome: "declined" });
+      this.#records.end(id, error?.code === "aborted" ? "stopped" : "failed", error);
+    });
+    this.#waitingOf(id).decide("declined");
+    this.#waiting.delete(id);
+  }
+
+  async finish(id: string): Promise<void> {
+    const row = this.#records.get(id);
+    if (row.record.endedAt !== null) return;
+    if (row.outcome !== "owned") throw new OlpmError("wrong-state", "this system does not own the partition yet");
+    await this.closeMover(id);
+    this.#hypervisor.store.transaction(() => {
+      this.#hypervisor.update(row.record.destination.lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null } : now));
+      this.#records.end(id, "succeeded", null);
+    });
+    this.#waiting.delete(id);
+  }
+
+  async closeMover(id: string): Promise<void> {
+    const { record } = this.#records.get(id);
+    const vios = this.#hypervisor.vioses().find((one) => one.lparId === record.destination.mspLparId);
+    if (vios) await vios.client.call("mover.stop", { id: record.id });
+  }
+
+  consoleLog(params: Params<SystemSystem, "handover.consoleLog">): void {
+    const { record } = this.#open(params.id);
+    placeLogPart(this.#hypervisor.view(record.destination.lparId).runtime.consoleLog, params.offset, params.data);
+  }
+
+  async released(params: Params<SystemSystem, "handover.released">, signal: AbortSignal): Promise<Result<SystemSystem, "handover.released">> {
+    const row = this.#records.get(params.id);
+    if (row.record.generation !== params.generation) throw new OlpmError("conflict", `generation ${params.generation} was handed over, ${row.record.generation} is reserved here`);
+    if (row.outcome === null) {
+      const waiting = this.#waitingOf(params.id);
+      this.#records.enter(params.id, "handOver");
+      if (params.consoleLogTail !== "") placeLogPart(this.#hypervisor.view(row.record.destination.lparId).runtime.consoleLog, params.consoleLogOffset, params.consoleLogTail);
+      waiting.gates ??= this.#openGates(row.record.destination.lparId);
+      waiting.gates.catch(() => undefined); // takeOver() awaits it and decides
+      waiting.hearReleased({ stoppedForMs: params.stoppedForMs, at: performance.now() });
+      await within(waiting.decided, DECIDE_MS_MAX, "the decision", signal).catch(() => undefined);
+    }
+    const now = this.#records.get(params.id);
+    return { outcome: now.outcome ?? "undecided", stoppedMs: now.record.stoppedMs };
+  }
+
+  outcome(id: string): Result<SystemSystem, "handover.outcome"> {
+    const row = this.#records.find(id);
+    return { outcome: row ? (row.outcome ?? "undecided") : "unknown" };
+  }
+
+  /** Takes up, after a restart of this process, what the record and the partition's process say. */
+  async resume(row: MigrationRow): Promise<void> {
+    const { record } = row;
+    const { lparId } = record.destination;
+    const ownership = this.#hypervisor.store.lpar(lparId)?.ownership;
+    if (ownership?.kind === "owner" && row.outcome === "owned") {
+      // The record is durable before the partition runs; a crash in between left it stopped here, and it is ours.
+      const process = this.#hypervisor.process(lparId);
+      if (process && (await process.state()) === "loaded") await this.#run(record, null);
+    } else if (ownership?.kind === "reserved") {
+      if (this.#hypervisor.process(lparId)) this.#watch(record.id);
+      else if (record.phase !== "prepare") await this.#decline(record.id, new OlpmError("migration-failed", "the partition's process ended on the destination while its managed system was restarted"));
+    }
+  }
+
+  /** Waits for the complete state and takes the partition over, or declines it. Runs at most once for a migration. */
+  #watch(id: string): void {
+    const waiting = this.#waitingOf(id);
+    if (waiting.watching) return;
+    const { record } = this.#records.get(id);
+    const log = this.#hypervisor.log.child({ migration_id: id, role: "destination", lpar: record.lparName });
+    const process = this.#hypervisor.process(record.destination.lparId);
+    if (!process) return;
+    const viosIds = new Set<number>(this.#hypervisor.row(record.destination.lparId).storage.map((mapping) => mapping.viosLparId));
+    const unwatch = this.#hypervisor.onViosLost((lparId, reason) => {
+      if (viosIds.has(lparId)) {
+        waiting.lost = new OlpmError("storage-failed", `The Virtual I/O Server that serves the partition on the destination was lost: ${reason.message}`, { hsc: "HSCLA2CF" });
+        waiting.abort.abort(waiting.lost);
+      }
+    });
+    waiting.watching = (async () => {
+      try {
+        await process.loaded(waiting.abort.signal);
+        await this.#takeOver(id, waiting, log);
+      } catch (thrown) {
+        const error = toOlpmError(thrown, "receiving the partition's state");
+        if (error.code === "aborted" && !waiting.lost) return; // abandon() goes on from here
+        log.warn({ err: error }, "the partition can not be taken over; it never will run here");
+        await this.#decline(id, error);
+      } finally {
+        unwatch();
+      }
+    })();
+  }
+
+  async #takeOver(id: string, waiting: Waiting, log: Logger): Promise<void> {
+    const { record } = this.#records.get(id);
+    const { lparId } = record.destination;
+    const released = await within(waiting.released, TAIL_MS_MAX, "the source's message").catch(() => undefined);
+    await (waiting.gates ??= this.#openGates(lparId));
+    this.#hypervisor.store.transaction(() => {
+      this.#hypervisor.own(lparId, { type: "own", migrationId: id }, (row) => ({ ...row, power: "on", startedAt: row.startedAt ?? new Date().toISOString() }));
+      const row = this.#records.get(id);
+      this.#records.put({ ...row, outcome: "owned", record: entered(row.record, "resume") });
+    });
+    const stoppedMs = await this.#run(record, released ?? null);
+    log.info({ stoppedMs }, "partition runs here");
+    waiting.decide("owned");
+  }
+
+  /** Lets an owned partition run; gives the ms that it stood still, if the source told. */
+  async #run(record: MigrationRecord, released: Released | null): Promise<number | null> {
+    const { lparId } = record.destination;
+    const process = this.#hypervisor.process(lparId);
+    if (!process) throw new OlpmError("wrong-state", "the partition's process has ended");
+    await this.#hypervisor.setGates(lparId, "open");
+    await process.run();
+    const stoppedMs = released === null ? null : Math.round(released.stoppedForMs + performance.now() - released.at);
+    await process.announce().catch((error: unknown) => this.#hypervisor.log.warn({ err: error, migration_id: record.id }, "announcing the addresses failed; the LAN learns them from the partition's own traffic"));
+    this.#records.change(record.id, (now) => entered({ ...now, stoppedMs }, "confirm"));
+    return stoppedMs;
+  }
+
+  /** Ends what could run or write here, then says durably that this side never will. The order matters. */
+  async #decline(id: string, error: OlpmError): Promise<void> {
+    const { record } = this.#records.get(id);
+    const { lparId } = record.destination;
+    if (this.#hypervisor.row(lparId).ownership.kind === "owner") {
+      // Owned already: nothing here may be given back. The partition stands; the record says why.
+      this.#records.change(id, (now) => ({ ...now, error: now.error ?? { code: error.code, message: error.message, hsc: error.hsc ?? null, action: null, reportedBy: null } }));
+      this.#waitingOf(id).decide("owned");
+      return;
+    }
+    await this.#hypervisor.endProcess(lparId);
+    await this.#hypervisor.setGates(lparId, "closed").catch((cause: unknown) => this.#hypervisor.log.warn({ err: cause, migration_id: id }, "closing the gates failed; no process is left that could write"));
+    this.#hypervisor.store.transaction(() => {
+      this.#hypervisor.own(lparId, { type: "decline", migrationId: id });
+      this.#records.put({ ...this.#records.get(id), outcome: "declined" });
+      this.#records.failing(id, error);
+    });
+    this.#waitingOf(id).decide("declined");
+  }
+
+  async #takeDown(record: MigrationRecord): Promise<void> {
+    const { lparId } = record.destination;
+    const row = this.#hypervisor.store.lpar(lparId);
+    if (row?.migrationId !== record.id) return;
+    await this.#hypervisor.endProcess(lparId);
+    await this.closeMover(record.id).catch((error: unknown) => this.#hypervisor.log.warn({ err: error, migration_id: record.id }, "the mover could not be closed"));
+    for (const mapping of row.storage) {
+      const vios = this.#hypervisor.vioses().find((one) => one.lparId === mapping.viosLparId);
+      if (!vios) continue; // a VIOS that does not run serves nothing; its list is put right when it starts
+      await vios.client.call("storage.detach", { name: mapping.vtd });
+      await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
+    }
+  }
+
+  async #openGates(lparId: LparId): Promise<void> {
+    await this.#hypervisor.setGates(lparId, "open");
+  }
+
+  #chooseId(asked: LparId | null, atSource: LparId): LparId {
+    const taken = new Set(this.#hypervisor.store.lpars().map((row) => row.lparId));
+    if (asked !== null) {
+      if (taken.has(asked)) throw new OlpmError("already-exists", `Partition ID ${asked} is in use on ${this.#hypervisor.config.name}.`, { hsc: "OLPM-P10", action: "Choose another dest_lpar_id." });
+      return asked;
+    }
+    return taken.has(atSource) ? this.#hypervisor.lowestFreeLparId() : atSource;
+  }
+
+  /** Server slots and names of target devices that are free on the chosen VIOSes. */
+  #placeStorage(planned: Params<ConsoleSystem, "migration.reserve">["storage"]): StorageMapping[] {
+    const rows = this.#hypervisor.store.lpars();
+    const slots = new Map<string, SlotNumber>();
+    const placed: StorageMapping[] = [];
+    for (const want of planned) {
+      const key = `${want.viosLparId}/${want.clientSlot}`;
+      // Several LUNs behind one client adapter share one server adapter.
+      const viosSlot = slots.get(key) ?? this.#nextSlot(want.viosLparId, [...slots.entries()].filter(([at]) => at.startsWith(`${want.viosLparId}/`)).map(([, slot]) => slot));
+      slots.set(key, viosSlot);
+      const names = new Set([
+        ...(rows.find((row) => row.lparId === want.viosLparId)?.devices?.targets ?? []).map((target) => target.name),
+        ...rows.flatMap((row) => row.storage.filter((mapping) => mapping.viosLparId === want.viosLparId).map((mapping) => mapping.vtd)),
+        ...placed.filter((mapping) => mapping.viosLparId === want.viosLparId).map((mapping) => mapping.vtd),
+      ]);
+      let vtd = want.vtd;
+      for (let number = 0; names.has(vtd); number++) vtd = `vtscsi${number}`;
+      placed.push({ clientSlot: want.clientSlot, viosLparId: want.viosLparId, viosSlot, vtd, lun: want.lun, lunBytes: want.lunBytes });
+    }
+    return placed;
+  }
+  #nextSlot(viosLparId: LparId, taken: readonly SlotNumber[]): SlotNumber {
+    const promised = this.#hypervisor.store.lpars().flatMap((row) => row.storage.filter((mapping) => mapping.viosLparId === viosLparId).map((mapping) => mapping.viosSlot));
+    let slot = this.#hypervisor.freeSlot(viosLparId);
+    while (taken.includes(slot) || promised.includes(slot)) slot = (slot + 1) as SlotNumber;
+    return slot;
+  }
+
+  #assertNotOwned(id: string, lparId: LparId): void {
+    const row = this.#hypervisor.store.lpar(lparId);
+    if (this.#records.get(id).outcome === "owned" || (row?.migrationId === id && row.ownership.kind === "owner"))
+      throw new OlpmError("wrong-state", "this system owns the partition; the migration can not be undone here", { hsc: "OLPM-S01" });
+  }
+  #open(id: string): MigrationRow {
+    const row = this.#records.get(id);
+    if (!isOpen(row)) throw new OlpmError("wrong-state", "this migration has ended here");
+    return row;
+  }
+  #waitingOf(id: string): Waiting {
+    let waiting = this.#waiting.get(id);
+    if (!waiting) {
+      let decide!: (outcome: Outcome) => void;
+      let hearReleased!: (released: Released) => void;
+      const decided = new Promise<Outcome>((resolve) => (decide = resolve));
+      const released = new Promise<Released>((resolve) => (hearReleased = resolve));
+      waiting = { abort: new AbortController(), decided, decide, released, hearReleased, gates: undefined, watching: undefined, lost: undefined };
+      this.#waiting.set(id, waiting);
+    }
+    return waiting;
+  }
+}
+
+const incomingSocket = (dir: string): string => `${dir}/in.sock`;
+
+/** The definition with client adapters that point at the destination's VIOSes, in the current configuration and in the profile it came from. */
+function withStorage(definition: LparDefinition, storage: readonly StorageMapping[]): LparDefinition {
+  const rewrite = (resources: ResourceConfig): ResourceConfig => ({
+    ...resources,
+    scsi: resources.scsi.map((adapter) => {
+      const mapping = storage.find((one) => one.clientSlot === adapter.slot);
+      return adapter.role === "client" && mapping ? { ...adapter, remoteLparId: mapping.viosLparId, remoteSlot: mapping.viosSlot } : adapter;
+    }),
+  });
+  return {
+    ...definition,
+    current: definition.current && rewrite(definition.current),
+    profiles: definition.profiles.map((profile) => (profile.name === definition.currentProfile ? { ...profile, resources: rewrite(profile.resources) } : profile)),
+  };
+}

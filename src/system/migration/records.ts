@@ -1,0 +1,79 @@
+/**
+ * The migration records of this system: the one place that changes them. Each change is durable and told to the consoles.
+ * Used by source.ts and destination.ts; the recorded phases are those of model/migration.ts.
+ */
+import { OlpmError } from "../../kit/errors.js";
+import { MIGRATION_PHASES, type MigrationError, type MigrationPhase, type MigrationProgress, type MigrationRecord, type MigrationStatus } from "../../model/migration.js";
+import type { Hypervisor } from "../contract.js";
+import type { MigrationRow } from "../store.js";
+
+/** Statuses of a migration that is still someone's business. */
+const OPEN: readonly MigrationStatus[] = ["running", "undoing", "undecided"];
+export const isOpen = (row: MigrationRow): boolean => OPEN.includes(row.record.status) && row.record.endedAt === null;
+
+/** True at the hand-over and after it, when only the destination decides. */
+export const isHandedOver = (record: MigrationRecord): boolean => MIGRATION_PHASES.indexOf(record.phase) >= MIGRATION_PHASES.indexOf("handOver");
+
+export const asMigrationError = (error: OlpmError): MigrationError => ({ code: error.code, message: error.message, hsc: error.hsc ?? null, action: error.action ?? null, reportedBy: error.reportedBy ?? null });
+
+export class Records {
+  readonly #hypervisor: Hypervisor;
+
+  constructor(hypervisor: Hypervisor) {
+    this.#hypervisor = hypervisor;
+  }
+
+  /** @throws OlpmError not-found */
+  get(id: string): MigrationRow {
+    const row = this.find(id);
+    if (!row) throw new OlpmError("not-found", `no migration ${id} is known on ${this.#hypervisor.config.name}`);
+    return row;
+  }
+  find(id: string): MigrationRow | undefined {
+    return this.#hypervisor.store.migration(id);
+  }
+  open(): MigrationRow[] {
+    return this.#hypervisor.store.migrations().filter(isOpen);
+  }
+  list(history: boolean): MigrationRecord[] {
+    return this.#hypervisor.store
+      .migrations()
+      .filter((row) => history || isOpen(row))
+      .map((row) => row.record)
+      .sort((a, b) => a.startedAt.localeCompare(b.startedAt));
+  }
+
+  put(row: MigrationRow): MigrationRow {
+    const next = this.#hypervisor.store.putMigration(row);
+    this.#hypervisor.emit("migration.changed", next.record);
+    return next;
+  }
+  change(id: string, change: (record: MigrationRecord) => MigrationRecord): MigrationRow {
+    const row = this.get(id);
+    return this.put({ ...row, record: change(row.record) });
+  }
+
+  /** Enters a phase; a phase that lies behind is left alone, so that a repeated step does not turn the clock back. */
+  enter(id: string, phase: MigrationPhase): MigrationRow {
+    return this.change(id, (record) => entered(record, phase));
+  }
+  progress(id: string, progress: MigrationProgress): void {
+    this.change(id, (record) => ({ ...record, progress }));
+  }
+  /** Marks a migration as failed before the hand-over; the console (or recovery) undoes the rest. The first error stays. */
+  failing(id: string, error: OlpmError): MigrationRow {
+    return this.change(id, (record) => ({ ...record, status: "undoing", error: record.error ?? asMigrationError(error) }));
+  }
+  end(id: string, status: "succeeded" | "failed" | "stopped", error: MigrationError | null): MigrationRow {
+    return this.change(id, (record) => {
+      const closed = { ...record, status, error: record.error ?? error, endedAt: record.endedAt ?? new Date().toISOString() };
+      return status === "succeeded" ? entered(closed, "done") : closed;
+    });
+  }
+}
+
+/** The record with `phase` entered now, unless it is there already or further. */
+export function entered(record: MigrationRecord, phase: MigrationPhase): MigrationRecord {
+  if (MIGRATION_PHASES.indexOf(phase) <= MIGRATION_PHASES.indexOf(record.phase)) return record;
+  return { ...record, phase, phaseStartedAt: { ...record.phaseStartedAt, [phase]: new Date().toISOString() } };
+}

@@ -1,0 +1,367 @@
+/**
+ * The source's side of a migration. After `start` this system carries the migration by itself:
+ *
+ *   copy -> suspend -> [released: durable] -> handOver -> resume -> gone
+ *     |        |                                  |
+ *     +--------+-- any failure: runs on here      +-- declined: runs on here with generation + 2
+ *
+ * The function `carry` reads as the story. Before the release every failure ends with the partition running here; after it this side does
+ * nothing but send the rest and wait for the destination's word, for as long as it takes (design section 2, lpm-process 8.3).
+ */
+import { OlpmError, toOlpmError } from "../../kit/errors.js";
+import { invariant } from "../../kit/invariant.js";
+import type { Logger } from "../../kit/log.js";
+import { delay } from "../../kit/wait.js";
+import { lparCan } from "../../model/lpar-can.js";
+import { NO_PROGRESS, type MigrationError, type MigrationRecord } from "../../model/migration.js";
+import type { LparDefinition, StorageMapping } from "../../model/lpar.js";
+import type { Generation, LparId } from "../../model/ids.js";
+import type { Params } from "../../wire/rpc.js";
+import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
+import type { HandoverOutcome } from "../../wire/system-system.js";
+import type { Hypervisor } from "../contract.js";
+import type { OutgoingMigration } from "../qemu/contract.js";
+import type { MigrationRow } from "../store.js";
+import { sendConsoleLog, tailOf, type SentLog } from "./console-log.js";
+import { tellGuest } from "./guest.js";
+import { PeerSystem, type PeerEndpoint } from "./peer.js";
+import { entered, isHandedOver, isOpen, type Records } from "./records.js";
+
+/** QEMU stops the partition when the rest fits into this; lpm-process 2.6 has 300 ms as the default. */
+const DOWNTIME_MS_MAX = 300;
+/** No limit of our own: the link decides (bytes a second). */
+const RATE_MAX = 2 ** 39;
+/** How often the record's progress is brought up to date. */
+const PROGRESS_MS = 400;
+/** Between two questions to a destination that does not answer after the hand-over. */
+const ASK_AGAIN_MS = 1_000;
+
+const STOPPED = () => new OlpmError("aborted", "The migration was stopped by the user.", { hsc: "HSCLA2CF" });
+const LOCKED = (name: string) => new OlpmError("conflict", `Partition ${name} is in another migration.`, { hsc: "OLPM-P02", action: "Wait until it ends, stop it with migrlpar -o s, or recover it with migrlpar -o r." });
+
+/** What lives only as long as this process; the durable part is the record. */
+interface Running {
+  readonly abort: AbortController;
+  outgoing: OutgoingMigration | undefined;
+  carrying: Promise<void> | undefined;
+  bytesOnLink: number;
+}
+
+export class SourceSide {
+  readonly #hypervisor: Hypervisor;
+  readonly #records: Records;
+  readonly #running = new Map<string, Running>();
+
+  constructor(hypervisor: Hypervisor, records: Records) {
+    this.#hypervisor = hypervisor;
+    this.#records = records;
+  }
+
+  begin(params: Params<ConsoleSystem, "migration.begin">): { record: MigrationRecord; definition: LparDefinition; storage: StorageMapping[] } {
+    const hypervisor = this.#hypervisor;
+    const known = this.#records.find(params.id);
+    const view = hypervisor.view(params.lparId);
+    if (known) return { record: known.record, definition: view.definition, storage: view.storage };
+    const row = hypervisor.row(params.lparId);
+    if (row.migrationId !== null) throw LOCKED(row.definition.name);
+    if (row.ownership.kind !== "owner") throw new OlpmError("wrong-state", `Partition ${row.definition.name} does not belong to this system (${row.ownership.kind}).`, { hsc: "OLPM-P03" });
+    if (!lparCan(params.type === "active" ? "migrateActive" : "migrateInactive", view.state)) throw new OlpmError("wrong-state", `Partition ${row.definition.name} is ${view.state}; it can not be moved in that state.`, { hsc: "OLPM-P04" });
+    const busy = this.#records.open().filter((open) => open.record.type === params.type).length;
+    if (busy >= hypervisor.config.migrationsMax) throw new OlpmError("limit-reached", `${hypervisor.config.name} already takes part in ${busy} migrations, its limit.`, { hsc: "OLPM-S07", action: "Wait until one ends.", retryable: true });
+    const now = new Date().toISOString();
+    const msp = params.sourceMspLparId === null ? undefined : hypervisor.vioses().find((vios) => vios.lparId === params.sourceMspLparId);
+    const record: MigrationRecord = {
+      id: params.id,
+      role: "source",
+      type: params.type,
+      lparName: row.definition.name,
+      lparUuid: row.definition.uuid,
+      source: { system: hypervisor.config.name, lparId: params.lparId, mspLparId: params.sourceMspLparId, mspName: msp?.name ?? null, mspAddress: msp?.hardware.address ?? null },
+      destination: params.destination,
+      generation: (row.ownership.generation + 1) as Generation,
+      console: params.console,
+      phase: "prepare",
+      status: "running",
+      stopRequested: false,
+      progress: NO_PROGRESS,
+      phaseStartedAt: { prepare: now },
+      startedAt: now,
+      endedAt: null,
+      stoppedMs: null,
+      error: null,
+      revision: 0,
+    };
+    const stored = hypervisor.store.transaction(() => {
+      hypervisor.update(params.lparId, (current) => ({ ...current, migrationId: params.id }));
+      return this.#records.put({ record, ticket: null, planned: [], peer: null, outcome: null });
+    });
+    this.#running.set(params.id, { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0 });
+    return { record: stored.record, definition: view.definition, storage: view.storage };
+  }
+
+  async notifyGuest(id: string, event: "prepare" | "confirm" | "error"): Promise<GuestVerdict> {
+    const { record } = this.#records.get(id);
+    if (event === "prepare") this.#assertNotStopped(record);
+    const process = this.#hypervisor.process(record.source.lparId);
+    return process ? tellGuest(process.guest, event) : { answered: false, agreed: false, detail: "the partition's process has ended" };
+  }
+
+  async openMover(id: string, ticket: string, peer: PeerEndpoint): Promise<void> {
+    const { record } = this.#records.get(id);
+    this.#assertNotStopped(record);
+    const running = this.#runningOf(id);
+    const outgoing = (running.outgoing ??= await this.#process(record).prepareOutgoing({ downtimeMsMax: DOWNTIME_MS_MAX, bytesPerSecondMax: RATE_MAX }));
+    const msp = this.#hypervisor.vios(this.#msp(record));
+    await msp.client.call("mover.send", { id: record.id, ticket, channelSocket: outgoing.channelSocket, peer }, { signal: running.abort.signal });
+  }
+
+  /** Begins to carry and returns. Asked again it does nothing. */
+  start(id: string, peer: PeerEndpoint): void {
+    const row = this.#records.get(id);
+    const running = this.#runningOf(id);
+    if (running.carrying || isHandedOver(row.record)) return;
+    this.#assertNotStopped(row.record);
+    if (!running.outgoing) throw new OlpmError("wrong-state", "the mover must be opened before the copy begins");
+    this.#records.put({ ...row, peer });
+    running.carrying = this.#carry(id, running.outgoing, peer);
+  }
+
+  async stop(id: string): Promise<void> {
+    const { record } = this.#records.get(id);
+    if (isHandedOver(record)) throw new OlpmError("wrong-state", "The migration can not be stopped any more: the partition has been handed over to the destination. It will complete.", { hsc: "OLPM-S01" });
+    if (record.endedAt !== null) throw new OlpmError("wrong-state", "The migration has ended.", { hsc: "OLPM-S02" });
+    this.#records.change(id, (current) => ({ ...current, stopRequested: true }));
+    this.#runningOf(id).abort.abort(STOPPED());
+  }
+
+  async endFailed(id: string, status: "failed" | "stopped", error: MigrationError): Promise<void> {
+    const row = this.#records.get(id);
+    if (row.record.endedAt !== null) return;
+    const { lparId } = row.record.source;
+    const running = this.#runningOf(id);
+    running.abort.abort(new OlpmError("aborted", "the migration is being undone"));
+    await running.carrying;
+    const current = this.#hypervisor.row(lparId);
+    if (current.ownership.kind !== "owner") throw new OlpmError("wrong-state", `The partition has been handed over (${current.ownership.kind}); the migration can not be undone.`, { hsc: "OLPM-S01" });
+    await this.#runHere(row.record, running.outgoing);
+    await this.closeMover(id);
+    this.#hypervisor.store.transaction(() => {
+      this.#hypervisor.update(lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null } : now));
+      this.#records.end(id, status, error);
+    });
+    this.#running.delete(id);
+  }
+
+  /** Takes away what is left of a partition that the destination owns: process, server adapters, target devices, definition. */
+  async clean(id: string): Promise<void> {
+    const row = this.#records.get(id);
+    if (row.record.endedAt !== null) return;
+    const { lparId } = row.record.source;
+    await this.#running.get(id)?.carrying;
+    const current = this.#hypervisor.store.lpar(lparId);
+    if (current?.migrationId === id) {
+      if (current.ownership.kind !== "gone") throw new OlpmError("wrong-state", `the partition's record here says ${current.ownership.kind}, not gone`);
+      await this.#hypervisor.endProcess(lparId);
+      for (const mapping of this.#hypervisor.view(lparId).storage) {
+        const vios = this.#hypervisor.vios(mapping.viosLparId);
+        await vios.client.call("storage.detach", { name: mapping.vtd });
+        await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
+      }
+      this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
+      this.#hypervisor.dropRow(lparId);
+    }
+    await this.closeMover(id);
+    this.#records.end(id, "succeeded", null);
+    this.#running.delete(id);
+  }
+
+  async closeMover(id: string): Promise<void> {
+    const { record } = this.#records.get(id);
+    await this.#running.get(id)?.outgoing?.close();
+    const vios = this.#hypervisor.vioses().find((one) => one.lparId === record.source.mspLparId);
+    if (vios) await vios.client.call("mover.stop", { id: record.id });
+  }
+
+  /** Takes up, after a restart of this process, what the record and the partition's process say. */
+  async resume(row: MigrationRow): Promise<void> {
+    const { record } = row;
+    const running = this.#runningOf(record.id);
+    const process = this.#hypervisor.process(record.source.lparId);
+    running.outgoing = await process?.adoptOutgoing();
+    const ownership = this.#hypervisor.store.lpar(record.source.lparId)?.ownership;
+    if (ownership?.kind === "released") {
+      invariant(row.peer, "a released partition's record names the destination");
+      running.carrying = this.#afterRelease(record.id, running.outgoing, row.peer, undefined, performance.now());
+    } else if (ownership?.kind === "owner" && record.status === "running" && record.phase !== "prepare") {
+      await this.#runHere(record, running.outgoing);
+      this.#records.failing(record.id, new OlpmError("migration-failed", "The managed system's process was restarted during the copy.", { hsc: "HSCLA2CF", retryable: true }));
+    }
+  }
+
+  async #carry(id: string, outgoing: OutgoingMigration, endpoint: PeerEndpoint): Promise<void> {
+    const { record } = this.#records.enter(id, "copy");
+    const log = this.#hypervisor.log.child({ migration_id: id, role: "source", lpar: record.lparName });
+    const abort = this.#runningOf(id).abort;
+    const unwatch = this.#watchMover(record, abort);
+    let sent: SentLog | undefined;
+    let stoppedAt: number;
+    const peer = this.#peer(endpoint, log);
+    try {
+      sent = await sendConsoleLog(peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, abort.signal);
+      await outgoing.begin();
+      ({ stoppedAt } = await this.#copy(id, outgoing, abort.signal));
+      this.#records.enter(id, "suspend");
+      await this.#hypervisor.setGates(record.source.lparId, "closed");
+      if (abort.signal.aborted) throw abort.signal.reason;
+      this.#release(id, record.source.lparId);
+      log.info({ stoppedForMs: Math.round(performance.now() - stoppedAt) }, "partition handed over to the destination");
+    } catch (thrown) {
+      const error = toOlpmError(thrown, "copying the partition");
+      log.warn({ err: error }, "migration failed before the hand-over; the partition runs on here");
+      await this.#runHere(record, outgoing);
+      this.#records.failing(id, error);
+      return;
+    } finally {
+      unwatch();
+      peer.close();
+    }
+    await this.#afterRelease(id, outgoing, endpoint, sent, stoppedAt);
+  }
+
+  /** Copies until the partition is stopped and flushed, keeping the record's progress fresh. */
+  async #copy(id: string, outgoing: OutgoingMigration, signal: AbortSignal): Promise<{ readonly stoppedAt: number }> {
+    const over = new AbortController();
+    const reporting = (async () => {
+      while (!over.signal.aborted) {
+        const { status: _, ...progress } = await outgoing.sample();
+        if (over.signal.aborted) return;
+        this.#records.progress(id, { ...progress, bytesOnLink: this.#runningOf(id).bytesOnLink });
+        await delay(PROGRESS_MS, over.signal);
+      }
+    })().catch(() => undefined); // progress is news for people; the copy's own outcome comes from reachSwitchover
+    try {
+      return await outgoing.reachSwitchover(signal);
+    } finally {
+      over.abort();
+      await reporting;
+    }
+  }
+
+  /** The point of no return: one durable step, while the partition is stopped and its storage is closed here. */
+  #release(id: string, lparId: LparId): void {
+    this.#hypervisor.store.transaction(() => {
+      this.#hypervisor.own(lparId, { type: "release", migrationId: id });
+      this.#records.change(id, (record) => entered(record, "handOver"));
+    });
+  }
+
+  /** Sends the rest, tells the destination, and waits for its word. Whatever happens here, the partition does not run here unless it was declined. */
+  async #afterRelease(id: string, outgoing: OutgoingMigration | undefined, endpoint: PeerEndpoint, sent: SentLog | undefined, stoppedAt: number): Promise<void> {
+    const { record } = this.#records.get(id);
+    const { lparId } = record.source;
+    const log = this.#hypervisor.log.child({ migration_id: id, role: "source", lpar: record.lparName });
+    const peer = this.#peer(endpoint, log);
+    const rest = new AbortController();
+    // A failure of the rest is the destination's to see and to decide on; here it is only news.
+    const sending = outgoing?.sendRest(rest.signal).catch((error: unknown) => log.warn({ err: error }, "sending the rest of the state failed; waiting for the destination's decision"));
+    try {
+      const answer = await this.#askUntilDecided(id, peer, sent, stoppedAt, log);
+      log.info({ outcome: answer.outcome, stoppedMs: answer.stoppedMs }, "the destination has decided");
+      if (answer.outcome === "owned") {
+        this.#hypervisor.own(lparId, { type: "learn-owned", migrationId: id });
+        rest.abort();
+        await this.#hypervisor.endProcess(lparId);
+        await outgoing?.close();
+        this.#records.change(id, (now) => entered({ ...now, status: "running", stoppedMs: answer.stoppedMs }, "confirm"));
+      } else {
+        this.#hypervisor.own(lparId, { type: "learn-declined", migrationId: id });
+        rest.abort();
+        await this.#runHere(record, outgoing);
+        // The record steps back before the hand-over: this side owns the partition again.
+        this.#records.change(id, (now) => ({ ...now, phase: "copy" }));
+        this.#records.failing(id, new OlpmError("migration-failed", "The destination could not take the partition's state; it runs on the source.", { hsc: "HSCLA2CF", action: "See the destination's log, then try again." }));
+      }
+    } catch (thrown) {
+      log.error({ err: thrown }, "the end of the hand-over failed here");
+      this.#records.change(id, (now) => ({ ...now, status: "undecided", error: now.error ?? { code: "undecided", message: toOlpmError(thrown, "ending the hand-over").message, hsc: null, action: null, reportedBy: null } }));
+    } finally {
+      peer.close();
+      await sending;
+    }
+  }
+
+  async #askUntilDecided(id: string, peer: PeerSystem, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided">; stoppedMs: number | null }> {
+    const { record } = this.#records.get(id);
+    const tail = tailOf(this.#hypervisor.view(record.source.lparId).runtime.consoleLog, sent);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const stoppedForMs = performance.now() - stoppedAt;
+        const answer = await peer.client.call("handover.released", { id: record.id, generation: record.generation, stoppedForMs, consoleLogOffset: tail.offset, consoleLogTail: tail.data });
+        if (answer.outcome !== "undecided") return { outcome: answer.outcome, stoppedMs: answer.stoppedMs };
+      } catch (error) {
+        log.warn({ err: error, attempt }, "the destination did not answer after the hand-over; asking again");
+      }
+      if (this.#records.get(id).record.status === "running" && attempt > 1) {
+        this.#records.change(id, (now) => ({ ...now, status: "undecided" }));
+      }
+      await delay(ASK_AGAIN_MS);
+    }
+  }
+
+  /** Opens the LUNs here again and lets the partition run. Only the owner may. */
+  async #runHere(record: MigrationRecord, outgoing: OutgoingMigration | undefined): Promise<void> {
+    const { lparId } = record.source;
+    invariant(this.#hypervisor.row(lparId).ownership.kind === "owner", "only an owner lets a partition run");
+    if (!this.#hypervisor.process(lparId)) return; // it ended by itself meanwhile; the hypervisor shows that
+    await this.#hypervisor.setGates(lparId, "open");
+    await outgoing?.resumeHere();
+  }
+
+  #watchMover(record: MigrationRecord, abort: AbortController): () => void {
+    const mspId = this.#msp(record);
+    const fail = (detail: string) =>
+      abort.abort(new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}`, { hsc: "HSCLA2CF", action: "Check the network between the mover service partitions and the destination's state, then try again.", retryable: true }));
+    const unwatchState = this.#hypervisor.vios(mspId).client.on("mover.changed", (state) => {
+      if (state.id !== record.id || state.side !== "source") return;
+      this.#runningOf(record.id).bytesOnLink = state.bytesOnLink;
+      if (state.state === "failed") fail(`The mover on ${record.source.mspName ?? mspId} lost the stream: ${state.detail}`);
+    });
+    const unwatchVios = this.#hypervisor.onViosLost((lparId, reason) => {
+      if (lparId === mspId) fail(`The mover service partition ${record.source.mspName ?? mspId} was lost: ${reason.message}`);
+    });
+    const unwatchProcess = this.#hypervisor.onProcessLost((lparId) => {
+      if (lparId === record.source.lparId) fail("The partition ended on the source during the migration.");
+    });
+    return () => {
+      unwatchState();
+      unwatchVios();
+      unwatchProcess();
+    };
+  }
+
+  #assertNotStopped(record: MigrationRecord): void {
+    if (record.stopRequested) throw STOPPED();
+    if (record.endedAt !== null) throw new OlpmError("wrong-state", "the migration has ended");
+  }
+  #runningOf(id: string): Running {
+    let running = this.#running.get(id);
+    if (!running) {
+      running = { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0 };
+      if (isOpen(this.#records.get(id))) this.#running.set(id, running);
+    }
+    return running;
+  }
+  #process(record: MigrationRecord) {
+    const process = this.#hypervisor.process(record.source.lparId);
+    if (!process) throw new OlpmError("wrong-state", `Partition ${record.lparName} does not run.`, { hsc: "OLPM-P04" });
+    return process;
+  }
+  #msp(record: MigrationRecord): LparId {
+    if (record.source.mspLparId === null) throw new OlpmError("invalid-argument", "an active migration needs a mover service partition on the source");
+    return record.source.mspLparId;
+  }
+  #peer(endpoint: PeerEndpoint, log: Logger): PeerSystem {
+    const { config } = this.#hypervisor;
+    return new PeerSystem(endpoint, { tls: config.tls, self: `system:${config.name}`, log });
+  }
+}
