@@ -1,0 +1,59 @@
+/** Rules of the house that a compiler does not know: which room may import which (docs/architecture.md), and what must not be committed. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import test from "node:test";
+
+const ROOT = path.resolve(import.meta.dirname, "../..");
+
+/** Always downward; anything not here is a mistake to talk about. `testkit` may use any library, and only tests use it. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  kit: [],
+  model: [],
+  saga: ["kit"],
+  qmp: ["kit"],
+  mobility: ["model"],
+  wire: ["model", "kit"],
+  mover: ["wire", "kit", "model"],
+  vios: ["mover", "qmp", "wire", "kit", "model"],
+  system: ["saga", "mobility", "qmp", "wire", "kit", "model"],
+  console: ["saga", "mobility", "wire", "kit", "model"],
+  lab: ["console", "system", "vios", "wire", "kit", "model"],
+};
+
+const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" }).split("\0").filter((name) => name !== "" && fs.existsSync(path.join(ROOT, name)));
+const read = (name: string) => fs.readFileSync(path.join(ROOT, name), "utf8");
+const sources = tracked.filter((name) => name.startsWith("src/") && name.endsWith(".ts"));
+const roomOf = (name: string) => name.split("/")[1] ?? "";
+
+test("rooms import only along the arrows", () => {
+  const wrong: string[] = [];
+  for (const name of sources.filter((one) => !one.endsWith(".test.ts") && one.split("/").length > 2 && roomOf(one) !== "testkit")) {
+    const allowed = ARROWS[roomOf(name)];
+    assert.ok(allowed, `${name}: room ${roomOf(name)} is not in the table`);
+    for (const [, specifier] of read(name).matchAll(/\bfrom "(\.[^"]+)"/g)) {
+      const room = roomOf(path.posix.normalize(path.posix.join(path.posix.dirname(name), specifier!)));
+      if (room !== roomOf(name) && !allowed.includes(room)) wrong.push(`${name} imports ${specifier}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test("pure rooms import no Node module", () => {
+  const wrong = sources.filter((name) => ["model", "mobility"].includes(roomOf(name)) && !name.endsWith(".test.ts") && /\bfrom "node:/.test(read(name)));
+  assert.deepEqual(wrong, []);
+});
+
+test("no test is skipped or alone, and no shell line is built from parts", () => {
+  const code = [...sources, ...tracked.filter((name) => name.startsWith("test/") && name.endsWith(".ts"))].filter((name) => !name.endsWith("house.test.ts"));
+  assert.deepEqual(code.filter((name) => /\b(it|test|describe)\.(skip|only|todo)\b/.test(read(name))), []);
+  assert.deepEqual(code.filter((name) => /\b(exec|execSync)\(\s*`/.test(read(name)) || /shell:\s*true/.test(read(name))), []);
+});
+
+test("each dependency has its line in docs/dependencies.md", () => {
+  const manifest = JSON.parse(read("package.json")) as { dependencies: Record<string, string>; devDependencies: Record<string, string> };
+  const page = read("docs/dependencies.md");
+  const missing = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).filter((name) => !page.includes(`\`${name}\``));
+  assert.deepEqual(missing, []);
+});
