@@ -1,0 +1,251 @@
+/**
+ * Virtual SCSI of one Virtual I/O Server: which LUNs the SAN shows, which target devices stand on them, and their gates. `Vios` and the VIOS
+ * command line call it. Slow questions to the SAN run beside each other; changes of the device table are one at a time; gates never wait
+ * for either.
+ *
+ *   target device:  wanted (in the table) -> served (chain in the storage daemon) ; a lost daemon or SAN leaves it wanted, and it is tried again
+ */
+import { OlpmError, toOlpmError } from "../../kit/errors.js";
+import type { Logger } from "../../kit/log.js";
+import { delay } from "../../kit/wait.js";
+import type { LunId, LparId } from "../../model/ids.js";
+import type { LunVisibility } from "../../wire/console-system.js";
+import type { ViosConfig, ViosTargetDevice } from "../../wire/system-vios.js";
+import { mergeDisks, type DeviceTable } from "../devices.js";
+import { discover, inspect, type Discovery, type LunPath, type SanConfig } from "../san/discover.js";
+import { StorageDaemon } from "./daemon.js";
+import { Exports } from "./exports.js";
+
+/** Between two tries to serve what the SAN or the daemon's death took away. Clients wait and try again by themselves meanwhile. */
+const RESTORE_EVERY_MS = 1_000;
+/** Device names as AIX allows them, and long enough for names that a migration brings along. */
+const NAME = /^[A-Za-z][A-Za-z0-9_.-]{0,63}$/;
+
+export class Storage {
+  readonly #config: ViosConfig;
+  readonly #san: SanConfig;
+  readonly #table: DeviceTable;
+  readonly #log: Logger;
+  readonly #stopped = new AbortController();
+  #daemon: StorageDaemon | undefined;
+  #exports: Exports | undefined;
+  #lastFailures: readonly OlpmError[] = [];
+  #refreshing: Promise<void> | undefined;
+  #changes: Promise<unknown> = Promise.resolve();
+  #restoring: Promise<void> | undefined;
+
+  constructor(config: ViosConfig, table: DeviceTable, log: Logger) {
+    this.#config = config;
+    this.#san = config.san;
+    this.#table = table;
+    this.#log = log;
+  }
+
+  /** Ready when every target device that the SAN gives now is served; the others follow. @throws OlpmError storage-failed (no daemon) */
+  async start(): Promise<void> {
+    await Promise.all([this.refresh(), this.#startDaemon()]);
+    await this.#restoreOnce();
+    this.#daemon!.publish();
+    this.#restoreRest();
+  }
+
+  /** Exports closed, written data flushed, sessions logged out. */
+  async stop(): Promise<void> {
+    this.#stopped.abort(new OlpmError("aborted", "the Virtual I/O Server is shutting down"));
+    await this.#changes.catch(() => undefined);
+    await this.#daemon?.quit();
+  }
+
+  served(name: string): boolean {
+    return this.#exports?.has(name) ?? false;
+  }
+
+  /** Why portals could not be asked at the last look at the SAN; empty when all answered. */
+  get failures(): readonly OlpmError[] {
+    return this.#lastFailures;
+  }
+
+  /** Looks at the SAN anew (cfgdev). Callers at the same time share one look. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#look().finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
+  /** Each LUN with what this VIOS knows of it; the SAN is asked anew for those it does not see. */
+  async probe(luns: readonly LunId[]): Promise<LunVisibility[]> {
+    const checked = await Promise.all(luns.map((lun) => this.#seen(lun)));
+    if (checked.includes(false)) await this.refresh();
+    return luns.map((lun) => this.#visibility(lun));
+  }
+
+  /**
+   * Serves a LUN behind the server adapter of its slot. The same device again only sets its gate.
+   * @throws OlpmError not-found (no such adapter) | already-exists | conflict (LUN in use) | lun-not-visible | lun-mismatch | storage-failed
+   */
+  attach(wanted: ViosTargetDevice): Promise<ViosTargetDevice> {
+    return this.#change(async () => {
+      const old = this.#table.target(wanted.name);
+      this.#assertAttachable(wanted, old);
+      if (!this.served(wanted.name)) await this.#serve(old ?? wanted);
+      if (old) await this.setGates([wanted.name], wanted.gate);
+      else this.#table.addTarget(wanted);
+      this.#log.info({ device: wanted.name, lun: wanted.lun, gate: wanted.gate }, "target device attached");
+      return this.#table.target(wanted.name)!;
+    });
+  }
+
+  /** Cuts the client off and logs out. Absent counts as detached. */
+  detach(name: string): Promise<void> {
+    return this.#change(async () => {
+      if (!this.#table.target(name)) return;
+      await this.#exports?.remove(name);
+      this.#table.removeTarget(name);
+      this.#log.info({ device: name }, "target device detached");
+    });
+  }
+
+  /**
+   * Opens or closes gates, all or none. A device that is not served now has no way to its LUN, so its gate counts as closed when asked to.
+   * @throws OlpmError not-found | storage-failed
+   */
+  async setGates(names: readonly string[], gate: ViosTargetDevice["gate"]): Promise<void> {
+    const unknown = names.filter((name) => !this.#table.target(name));
+    if (unknown.length > 0) throw new OlpmError("not-found", `no target device ${unknown.join(", ")} on ${this.#config.name}`);
+    // A device being restored takes its gate from the table: closed is written at once, so that it can not come back open.
+    if (gate === "closed") this.#table.setGates(names.filter((name) => !this.served(name)), gate);
+    const concerned = gate === "closed" ? names.filter((name) => this.served(name)) : names;
+    const begun = performance.now();
+    if (concerned.length > 0) await this.#running().setGates(concerned, gate);
+    this.#table.setGates(names, gate);
+    this.#log.info({ devices: names, gate, ms: Number((performance.now() - begun).toFixed(2)) }, "gates set");
+  }
+
+  #running(): Exports {
+    if (!this.#exports) throw new OlpmError("storage-failed", `the storage daemon of ${this.#config.name} is being started anew`, { retryable: true });
+    return this.#exports;
+  }
+
+  #assertAttachable(wanted: ViosTargetDevice, old: ViosTargetDevice | undefined): void {
+    if (!NAME.test(wanted.name)) throw new OlpmError("invalid-argument", `${wanted.name} can not be the name of a target device`);
+    if (!this.#table.adapterOf(wanted.slot)) throw new OlpmError("not-found", `${this.#config.name} has no virtual SCSI server adapter in slot ${wanted.slot}`);
+    if (old && (old.lun !== wanted.lun || old.slot !== wanted.slot)) throw new OlpmError("already-exists", `the target device ${wanted.name} already serves ${old.lun} in slot ${old.slot} of ${this.#config.name}`);
+    const user = this.#table.targetOf(wanted.lun);
+    if (user && user.name !== wanted.name) throw new OlpmError("conflict", `${wanted.lun} is already used by the target device ${user.name} of ${this.#config.name}`);
+  }
+
+  /** Finds the way to the LUN, logs in, and checks before and after that it is the one that was meant. */
+  async #serve(device: ViosTargetDevice): Promise<void> {
+    const path = await this.#pathTo(device);
+    const confirm = async () => {
+      const now = await inspect(this.#san, path, this.#stopped.signal);
+      if (now.lun !== device.lun) throw this.#mismatch(device, path, now.lun);
+    };
+    await this.#running().add(device, path, confirm, () => this.#table.target(device.name)?.gate ?? device.gate);
+  }
+
+  async #pathTo(device: ViosTargetDevice): Promise<LunPath> {
+    const known = this.#table.diskOf(device.lun);
+    const there = known && (await inspect(this.#san, known, this.#stopped.signal).catch(() => undefined));
+    if (there?.lun === device.lun) return this.#sized(device, there.bytes, known!);
+    await this.refresh();
+    const disk = this.#table.diskOf(device.lun);
+    if (disk?.state === "available") return this.#sized(device, disk.bytes, disk);
+    if (known && there) throw this.#mismatch(device, known, there.lun);
+    throw new OlpmError("lun-not-visible", `the LUN ${device.lun} of ${device.name} is not visible to ${this.#config.name} (initiator ${this.#san.initiatorName})${this.#reasons()}`, {
+      action: "Check the zoning and LUN masking of the SAN, then run cfgdev on the Virtual I/O Server.",
+      retryable: true,
+    });
+  }
+
+  #sized(device: ViosTargetDevice, bytes: number, path: LunPath): LunPath {
+    if (bytes === device.lunBytes) return path;
+    throw new OlpmError("lun-mismatch", `the LUN ${device.lun} of ${device.name} has ${bytes} bytes on ${this.#config.name}, ${device.lunBytes} were expected`, { action: "Check that the SAN shows the same LUN to both systems." });
+  }
+
+  #mismatch(device: ViosTargetDevice, path: LunPath, found: LunId): OlpmError {
+    return new OlpmError("lun-mismatch", `${path.target} LUN ${path.lunNumber} at ${path.portal} is ${found}, but ${device.name} expects ${device.lun}`, { action: "Check which LUN the SAN shows to this Virtual I/O Server; nothing was attached." });
+  }
+
+  #reasons(): string {
+    return this.#lastFailures.length === 0 ? "" : `: ${this.#lastFailures.map((failure) => failure.message).join("; ")}`;
+  }
+
+  /** True when the LUN is where it was seen last; a LUN that backs a served device needs no question. */
+  async #seen(lun: LunId): Promise<boolean> {
+    const disk = this.#table.diskOf(lun);
+    if (disk?.state !== "available") return false;
+    const user = this.#table.targetOf(lun);
+    if (user && this.served(user.name)) return true;
+    const there = await inspect(this.#san, disk, this.#stopped.signal).catch(() => undefined);
+    return there?.lun === lun && there.bytes === disk.bytes;
+  }
+
+  #visibility(lun: LunId): LunVisibility {
+    const disk = this.#table.diskOf(lun);
+    const user = this.#table.targetOf(lun);
+    const visible = disk?.state === "available";
+    const detail = visible ? disk.name : `not visible to ${this.#san.initiatorName}${this.#reasons()}`;
+    return { viosLparId: this.#config.lparId as LparId, lun, visible, bytes: visible ? disk.bytes : null, inUse: user !== undefined, detail: user ? `${detail}, used by ${user.name}` : detail };
+  }
+
+  async #look(): Promise<void> {
+    const found: Discovery = await discover(this.#san, this.#stopped.signal);
+    this.#lastFailures = found.failures;
+    for (const failure of found.failures) this.#log.warn({ err: failure }, "the SAN could not be asked");
+    this.#table.setDisks(mergeDisks(this.#table.all.disks, found.luns));
+  }
+
+  async #startDaemon(): Promise<void> {
+    const { runDir, nbdSocket } = this.#config;
+    this.#daemon = await StorageDaemon.start({ runDir, nbdSocket, log: this.#log, onLost: () => void this.#replaceDaemon() });
+    this.#exports = new Exports(this.#daemon, this.#san.initiatorName);
+  }
+
+  /** Every device in the table that is not served is tried once; what fails is logged and stays wanted. */
+  async #restoreOnce(): Promise<void> {
+    for (const { name } of [...this.#table.all.targets]) {
+      await this.#change(async () => {
+        const target = this.#table.target(name); // it may have gone, or its gate may have closed, while this waited
+        if (!target || this.served(name)) return;
+        await this.#serve(target);
+        this.#log.info({ device: name, gate: target.gate }, "target device restored");
+      }).catch((error: unknown) => this.#log.error({ err: toOlpmError(error, `restoring ${name}`), device: name }, "a target device could not be restored"));
+    }
+  }
+
+  /** Goes on trying in the background while a wanted device is not served. Single-flight. */
+  #restoreRest(): void {
+    const work = async () => {
+      while (!this.#stopped.signal.aborted && this.#table.all.targets.some((target) => !this.served(target.name))) {
+        await delay(RESTORE_EVERY_MS, this.#stopped.signal);
+        await this.#restoreOnce();
+      }
+    };
+    this.#restoring ??= work()
+      .catch(() => undefined) // only the shutdown ends the wait
+      .finally(() => (this.#restoring = undefined));
+  }
+
+  async #replaceDaemon(): Promise<void> {
+    this.#exports = undefined; // nothing has a way to its LUN now
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.#startDaemon();
+        await this.#restoreOnce();
+        this.#daemon!.publish();
+        return this.#restoreRest();
+      } catch (error) {
+        this.#log.error({ err: error }, "the storage daemon could not be replaced");
+        await delay(RESTORE_EVERY_MS, this.#stopped.signal).catch(() => undefined);
+      }
+    }
+  }
+
+  /** One change of the table at a time, in the order of their calls. */
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#stopped.signal.aborted) return Promise.reject(new OlpmError("aborted", `${this.#config.name} is shutting down`));
+    const mine = this.#changes.then(work, work);
+    this.#changes = mine.catch(() => undefined);
+    return mine;
+  }
+}
