@@ -22,7 +22,11 @@ type Gate = ViosTargetDevice["gate"];
 /** The whole chain of a device is made or taken down well within this while the SAN answers. */
 const EXPORT_END_MS_MAX = 5_000;
 const EIO = 5;
-const DENIED = ["read", "write", "write-zeroes", "discard"];
+/**
+ * The NBD server asks for holes before it reads and passes that error on; a read that fails by itself makes it drop the client (QEMU 7.2,
+ * nbd_co_send_sparse_read), which would then try again for ever. Flushing is no error: a gate changes its child only when the old one is flushed.
+ */
+const DENIED = ["block-status", "read", "write", "write-zeroes", "discard"];
 
 /** Node names have at most 31 bytes in QEMU, device names 64: nodes are numbered. */
 interface Chain {

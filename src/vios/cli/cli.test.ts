@@ -1,0 +1,112 @@
+/** The texts are those of the reference hmc-cli 7.2 to 7.4, byte for byte. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LparId, LunId, SlotNumber } from "../../model/ids.js";
+import type { ViosDisk } from "../../wire/system-vios.js";
+import { lsdevText, type Device } from "./lsdev.js";
+import { diskPhysloc, lsmapText, type LsmapFacts } from "./lsmap.js";
+import { chkdevText, lspvText } from "./lspv.js";
+import { unitCode } from "./run.js";
+import { columns, parseWords } from "./words.js";
+
+const slot = (n: number) => SlotNumber.parse(n);
+const lun = LunId.parse("naa.6005076300818001a000000000000d53");
+const disk: ViosDisk = { name: "hdisk4", lun, bytes: 10 << 20, target: "naa.500507680b215660", lunNumber: 1, portal: "10.0.0.1:3260", state: "available" };
+const free: ViosDisk = { ...disk, name: "hdisk5", lun: LunId.parse("eui.0011223344556677"), lunNumber: 0 };
+const facts: LsmapFacts = {
+  unit: "U8284.22A.21FD4BV",
+  lparId: 1,
+  adapters: [
+    { name: "vhost0", slot: slot(29), clientLparId: LparId.parse(24), clientSlot: slot(2) },
+    { name: "vhost1", slot: slot(30), clientLparId: null, clientSlot: null },
+  ],
+  targets: [
+    { name: "vtscsi0", slot: slot(29), lun, lunBytes: disk.bytes, gate: "open", disk, available: true },
+    { name: "vtscsi1", slot: slot(29), lun: free.lun, lunBytes: 1, gate: "open", disk: undefined, available: false },
+  ],
+  sea: [{ svea: "ent1", sea: "ent2", backing: "ent0", available: true }],
+};
+const W = "U8284.22A.21FD4BV-P1-C1-T1-W500507680B215660-L1000000000000";
+
+test("lsmap -vadapter prints the fixed columns and a block for each target device", () => {
+  const one = { ...facts, targets: facts.targets.slice(0, 1) };
+  assert.equal(
+    lsmapText(["-vadapter", "vhost0"], one),
+    `SVSA            Physloc                                      Client Partition ID
+--------------- -------------------------------------------- ------------------
+vhost0          U8284.22A.21FD4BV-V1-C29                     0x00000018
+
+VTD                   vtscsi0
+Status                Available
+LUN                   0x8100000000000000
+Backing device        hdisk4
+Physloc               ${W}
+Mirrored              false
+
+`,
+  );
+  assert.match(lsmapText(["-vadapter", "vhost1"], facts), /\n\nVTD                   NO VIRTUAL TARGET DEVICE FOUND\n\n$/);
+});
+
+test("lsmap -fmt repeats the fields for each target device; an empty field is one blank, with -fmt2 nothing", () => {
+  const vhost0 = `vhost0:U8284.22A.21FD4BV-V1-C29:0x00000018:vtscsi0:Available:0x8100000000000000:hdisk4:${W}:false:vtscsi1:Defined:0x8200000000000000`;
+  const vhost1 = "vhost1:U8284.22A.21FD4BV-V1-C30:0x00000000\n";
+  assert.equal(lsmapText(["-all", "-fmt", ":"], facts), `${vhost0}: : :false\n${vhost1}`);
+  assert.equal(lsmapText(["-all", "-fmt2", ":"], facts), `${vhost0}:::false\n${vhost1}`);
+  assert.equal(lsmapText(["-vadapter", "vhost0", "-dec", "-field", "clientid", "-fmt", ":"], facts), "24\n");
+});
+
+test("lsmap -field keeps the table's order and takes names in any case", () => {
+  assert.equal(lsmapText(["-all", "-field", "backing", "SVSA", "-fmt", ","], facts), "vhost0,hdisk4, \nvhost1\n");
+  assert.equal(lsmapText(["-all", "-net", "-field", "sea", "svea", "-fmt", ":"], facts), "ent1:ent2\n");
+  assert.throws(() => lsmapText(["-all", "-field", "nonsense", "-fmt", ":"], facts), /nonsense/);
+});
+
+test("lsmap refuses what it does not have, with the field's statuses", () => {
+  assert.throws(() => lsmapText(["-vadapter", "vhost9"], facts), /Device "vhost9" is not a Server Virtual Adapter/);
+  assert.throws(() => lsmapText(["-all", "-npiv", "-fmt", ":"], facts), { status: 10 });
+  assert.throws(() => lsmapText([], facts), /Usage: lsmap/);
+  assert.throws(() => lsmapText(["-all", "-bogus"], facts), /Option flag is not valid/);
+  assert.throws(() => lsmapText(["-all", "-fmt2", ";"], facts), /delimiter/);
+});
+
+test("lspv", () => {
+  const lspv = (...words: string[]) => lspvText(words, { disks: [disk, free, { ...free, name: "hdisk6", state: "defined" }], targets: facts.targets.slice(0, 1) });
+  assert.equal(lspv(), "NAME             PVID                                 VG               STATUS\nhdisk4           none                                 None\nhdisk5           none                                 None\n");
+  assert.equal(lspv("-size"), "NAME             PVID                                 SIZE(megabytes)\nhdisk4           none                                 10\nhdisk5           none                                 10\n");
+  assert.equal(lspv("-free", "-fmt", ":"), "hdisk5:none:10\n");
+  assert.equal(lspv("-fmt", ":"), "hdisk4:none:None: \nhdisk5:none:None: \n");
+  assert.equal(lspv("-size", "hdisk4"), "10\n");
+  assert.throws(() => lspv("hdisk9"), /hdisk9/);
+});
+
+test("chkdev gives the identity", () => {
+  assert.equal(chkdevText(["-fmt", ":", "-field", "name", "identifier"], { disks: [disk], targets: [] }), "hdisk4:332136005076300818001A000000000000D53iscsi\n");
+});
+
+const device: Device = {
+  name: "hdisk4",
+  status: "Available",
+  description: "MPIO Other iSCSI Disk Drive",
+  type: "disk",
+  virtual: false,
+  physloc: W,
+  parent: "iscsi0",
+  attributes: [{ name: "reserve_policy", value: "no_reserve", description: "Reserve Policy", settable: true }],
+};
+
+test("lsdev", () => {
+  const vhost: Device = { ...device, name: "vhost0", type: "adapter", virtual: true, description: "Virtual SCSI Server Adapter", attributes: [] };
+  assert.equal(lsdevText([], [device, vhost]), "name             status      description\nhdisk4           Available   MPIO Other iSCSI Disk Drive\nvhost0           Available   Virtual SCSI Server Adapter\n");
+  assert.equal(lsdevText(["-type", "disk", "-field", "status", "name", "-fmt", ":"], [device, vhost]), "hdisk4:Available\n");
+  assert.equal(lsdevText(["-dev", "hdisk4", "-attr", "reserve_policy"], [device]), "value\n\nno_reserve\n");
+  assert.equal(lsdevText(["-dev", "hdisk4", "-attr"], [device]), "attribute      value      description    user_settable\n\nreserve_policy no_reserve Reserve Policy True\n");
+  assert.throws(() => lsdevText(["-dev", "hdisk9"], [device]), /0514-519[\s\S]*hdisk9/);
+});
+
+test("places and columns", () => {
+  assert.equal(unitCode("9009-42A*7800A01"), "U9009.42A.7800A01");
+  assert.equal(diskPhysloc("U1", { ...free, target: "iqn.x" }), "U1-P1-C1-T1-W10.0.0.1-L0");
+  assert.equal(columns(["a", "b", ""], [3, 4]), "a  b");
+  assert.equal(parseWords(["-attr", "-dev", "x"], { maybe: ["-attr"], values: ["-dev"], usage: "" }).value("-dev"), "x");
+});

@@ -1,0 +1,346 @@
+/**
+ * Virtual I/O Server processes with a real SAN (tgtd on the loopback), real storage daemons and qemu-io in the place of client partitions. Needs root, tgt,
+ * qemu-utils, qemu-block-extra, util-linux and iproute2. Everything is made fresh and taken away.
+ */
+import assert from "node:assert/strict";
+import { spawn, type ChildProcess } from "node:child_process";
+import fs from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { silentLogger } from "../src/kit/log.js";
+import { run, runAny } from "../src/kit/run.js";
+import { until } from "../src/kit/wait.js";
+import { LparId, LunId, SlotNumber } from "../src/model/ids.js";
+import { RpcPeer, type Client } from "../src/wire/rpc.js";
+import { systemVios, ViosConfig, type SystemVios, type ViosDevices, type ViosTargetDevice } from "../src/wire/system-vios.js";
+import { connectUnix } from "../src/wire/transport.js";
+
+const MIB = 1 << 20;
+const TARGET = "naa.5005076801401234";
+const LUN_A = LunId.parse("naa.600507680140123400000000000000a1");
+const LUN_B = LunId.parse("naa.600507680140123400000000000000b2");
+const SLOT = SlotNumber.parse(10);
+const dir = fs.mkdtempSync(path.join(os.tmpdir(), "olpm-vios-"));
+const cleanups: (() => Promise<unknown> | unknown)[] = [];
+let san: San;
+
+class San {
+  readonly #control: string;
+  readonly portal: string;
+  readonly #child: ChildProcess;
+  private constructor(control: string, portal: string, child: ChildProcess) {
+    this.#control = control;
+    this.portal = portal;
+    this.#child = child;
+  }
+  static async start(): Promise<San> {
+    const portal = `127.0.0.1:${await freePort()}`;
+    const control = String(1000 + (process.pid % 30000));
+    const child = spawn("tgtd", ["-f", "-C", control, "--iscsi", `portal=${portal}`], { stdio: "ignore" });
+    const san = new San(control, portal, child);
+    cleanups.push(() => child.kill("SIGKILL"), () => fs.rmSync(`/var/run/tgtd/socket.${control}`, { force: true }), () => fs.rmSync(`/var/run/tgtd/socket.${control}.lock`, { force: true }));
+    await until(async () => ((await runAny(["tgtadm", "-C", control, "--lld", "iscsi", "--mode", "sys", "--op", "show"])).code === 0 ? true : undefined), { what: "tgtd", deadlineMs: 5_000 });
+    await san.admin("target", "new", "--tid", "1", "--targetname", TARGET);
+    await san.admin("target", "bind", "--tid", "1", "--initiator-address", "ALL");
+    return san;
+  }
+  admin(mode: string, op: string, ...words: string[]): Promise<string> {
+    return run(["tgtadm", "-C", this.#control, "--lld", "iscsi", "--mode", mode, "--op", op, ...words]);
+  }
+  async addLun(number: number, id: LunId, bytes: number): Promise<string> {
+    const file = path.join(dir, `${id}.img`);
+    fs.closeSync(fs.openSync(file, "a"));
+    fs.truncateSync(file, bytes);
+    await this.admin("logicalunit", "new", "--tid", "1", "--lun", String(number), "--backing-store", file);
+    await this.admin("logicalunit", "update", "--tid", "1", "--lun", String(number), "--params", `scsi_id=${id.slice(4)}`);
+    return file;
+  }
+  dropLun(number: number): Promise<string> {
+    return this.admin("logicalunit", "delete", "--tid", "1", "--lun", String(number));
+  }
+  get child(): ChildProcess {
+    return this.#child;
+  }
+}
+
+class ViosProcess {
+  readonly config: ViosConfig;
+  readonly child: ChildProcess;
+  readonly client: Client<SystemVios>;
+  readonly told: ViosDevices[];
+  private constructor(config: ViosConfig, child: ChildProcess, peer: RpcPeer) {
+    this.config = config;
+    this.child = child;
+    this.client = peer.client(systemVios);
+    this.told = [];
+    this.client.on("devices.changed", (devices) => this.told.push(devices));
+  }
+  /** `before`: words in front of the program, to enter a namespace */
+  static async start(name: string, change: Partial<ViosConfig> = {}, before: readonly string[] = []): Promise<ViosProcess> {
+    const runDir = path.join(dir, name);
+    fs.mkdirSync(runDir, { recursive: true, mode: 0o700 });
+    const config = ViosConfig.parse({
+      systemName: "ms01",
+      mtms: "9009-42A*7800A01",
+      name,
+      lparId: LparId.parse(1),
+      runDir,
+      logFile: path.join(runDir, "log"),
+      socket: path.join(runDir, "vios.sock"),
+      nbdSocket: path.join(runDir, "nbd.sock"),
+      san: { portals: [san.portal], initiatorName: `iqn.2026-01.test:${name}` },
+      sea: [],
+      mover: null,
+      moverProgram: "none",
+      devices: { disks: [], adapters: [{ name: "vhost0", slot: SLOT, clientLparId: 3, clientSlot: 2 }], targets: [] },
+      ...change,
+    });
+    const file = path.join(runDir, "config.json");
+    fs.writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+    fs.rmSync(path.join(runDir, "ready"), { force: true });
+    const program = `import(${JSON.stringify(new URL("../src/vios/main.js", import.meta.url).href)}).then((m) => m.runVios(["--config", ${JSON.stringify(file)}]))`;
+    const words = [...before, process.execPath, "-e", program];
+    const child = spawn(words[0]!, words.slice(1), { stdio: ["ignore", "ignore", "inherit"] });
+    cleanups.push(() => child.kill("SIGKILL"));
+    await until(() => fs.existsSync(path.join(runDir, "ready")) || undefined, { what: `${name} ready`, deadlineMs: 15_000, everyMs: 20 });
+    const peer = new RpcPeer(await connectUnix(config.socket), { self: "system:ms01", caller: `vios:${name}`, log: silentLogger, silenceMsMax: 0 });
+    cleanups.push(() => peer.destroy());
+    return new ViosProcess(config, child, peer);
+  }
+  attach(name: string, lun: LunId, gate: ViosTargetDevice["gate"], lunBytes = 32 * MIB): Promise<ViosTargetDevice> {
+    return this.client.call("storage.attach", { name, slot: SLOT, lun, lunBytes, gate });
+  }
+  gate(names: string[], gate: ViosTargetDevice["gate"]): Promise<object> {
+    return this.client.call("storage.gate", { names, gate });
+  }
+  command(...argv: string[]): Promise<{ stdout: string; stderr: string; code: number }> {
+    return this.client.call("vios.command", { argv, admin: false });
+  }
+  async devices(): Promise<ViosDevices> {
+    return (await this.client.call("vios.status", {})).devices;
+  }
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const exited = new Promise((resolve) => this.child.once("exit", resolve));
+      this.child.kill(signal);
+      await exited;
+    }
+    return this.child.exitCode;
+  }
+}
+
+/** A client partition's disk: stays connected, and connects again when its server comes back. */
+class Disk {
+  readonly #child: ChildProcess;
+  #text = "";
+  constructor(vios: ViosProcess, device: string) {
+    this.#child = spawn("qemu-io", ["--image-opts", `driver=nbd,server.type=unix,server.path=${vios.config.nbdSocket},export=${device},reconnect-delay=30,open-timeout=5`], { stdio: ["pipe", "pipe", "pipe"] });
+    for (const stream of [this.#child.stdout!, this.#child.stderr!]) stream.on("data", (chunk: Buffer) => (this.#text += chunk.toString()));
+    cleanups.push(() => this.#child.kill("SIGKILL"));
+  }
+  /** True when it was done, false when the disk answered with an I/O error. */
+  async command(words: string): Promise<boolean> {
+    this.#text = "";
+    this.#child.stdin!.write(`${words}\n`);
+    const answer = await until(() => /(?:wrote|read|discard) (\d+)\/\1 bytes|failed: Input\/output error|failed: .*|can't open.*/.exec(this.#text)?.[0], { what: `qemu-io ${words}`, deadlineMs: 20_000, everyMs: 5 });
+    if (answer.startsWith("failed: Input/output")) return false;
+    assert.doesNotMatch(answer, /failed|can't/);
+    return true;
+  }
+  write(byte: number): Promise<boolean> {
+    return this.command(`write -f -P ${byte} 0 64k`);
+  }
+}
+
+const firstByte = (file: string): number => {
+  const fd = fs.openSync(file, "r");
+  try {
+    const one = Buffer.alloc(1);
+    fs.readSync(fd, one);
+    return one.readUInt8(0);
+  } finally {
+    fs.closeSync(fd);
+  }
+};
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as net.AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Processes of this machine whose command line names this test's directory. */
+function storageDaemonsOf(vios: ViosProcess): number[] {
+  return fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+    try {
+      const words = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      return words.startsWith("qemu-storage-daemon") && words.includes(vios.config.nbdSocket);
+    } catch {
+      return false; // it has just ended
+    }
+  });
+}
+
+let fileA: string;
+let fileB: string;
+
+before(async () => {
+  san = await San.start();
+  fileA = await san.addLun(1, LUN_A, 32 * MIB);
+  fileB = await san.addLun(2, LUN_B, 16 * MIB);
+});
+after(async () => {
+  for (const cleanup of cleanups.reverse()) await Promise.resolve(cleanup()).catch(() => undefined);
+  fs.rmSync(dir, { recursive: true, force: true });
+});
+
+test("LUNs are found and attached by identity; wrong ones are refused in words", async () => {
+  const vios = await ViosProcess.start("v1");
+  assert.equal((await vios.command("lspv", "-size", "-fmt", ":")).stdout, "hdisk0:none:32\nhdisk1:none:16\n");
+  const absent = LunId.parse("naa.60050768014012340000000000000fff");
+  const { found } = await vios.client.call("storage.probe", { luns: [LUN_B, absent] });
+  assert.deepEqual(found.map((one) => [one.visible, one.bytes, one.inUse]), [[true, 16 * MIB, false], [false, null, false]]);
+  await assert.rejects(vios.attach("d1", absent, "closed"), { code: "lun-not-visible" });
+  await assert.rejects(vios.attach("d1", LUN_A, "closed", 31 * MIB), { code: "lun-mismatch" });
+  assert.deepEqual((await vios.devices()).targets, []);
+
+  assert.deepEqual(await vios.command("mkvdev", "-vdev", "hdisk1", "-vadapter", "vhost0"), { stdout: "vtscsi0 Available\n", stderr: "", code: 0 });
+  assert.deepEqual(vios.told.at(-1)?.targets.map((one) => [one.name, one.lun, one.gate]), [["vtscsi0", LUN_B, "closed"]]);
+  await assert.rejects(vios.attach("other", LUN_B, "closed", 16 * MIB), { code: "conflict" });
+  assert.equal((await vios.command("lsmap", "-all", "-field", "svsa", "clientid", "lun", "backing", "-fmt", ":")).stdout, "vhost0:0x00000003:0x8100000000000000:hdisk1\n");
+  assert.equal((await vios.command("rmvdev", "-vtd", "vtscsi0")).stdout, "vtscsi0 deleted\n");
+  assert.equal((await vios.command("nonsense")).code, 127);
+  await assert.rejects(vios.client.call("mover.stop", { id: "9b2cf8f2-4d1e-4a6e-9a2e-3a1f4f0c9b11" as never }), { code: "unsupported", message: /not a mover service partition/ });
+
+  await vios.attach("d1", LUN_B, "closed", 16 * MIB);
+  await vios.client.call("storage.detach", { name: "d1" });
+  const another = LunId.parse("naa.600507680140123400000000000000c3");
+  await san.dropLun(2);
+  await san.addLun(2, another, 16 * MIB);
+  await assert.rejects(vios.attach("d1", LUN_B, "open", 16 * MIB), { code: "lun-mismatch", message: new RegExp(another) });
+  await san.dropLun(2);
+  await san.addLun(2, LUN_B, 16 * MIB);
+  assert.equal((await vios.command("cfgdev")).code, 0);
+  assert.equal((await vios.command("lsdev", "-dev", "hdisk1", "-field", "name", "status", "-fmt", ":")).stdout, "hdisk1:Available\n");
+
+  await vios.client.call("vios.shutdown", {});
+  await until(() => vios.child.exitCode ?? undefined, { what: "end of the Virtual I/O Server", deadlineMs: 5_000 });
+  assert.equal(vios.child.exitCode, 0);
+  assert.deepEqual(storageDaemonsOf(vios), []);
+  assert.deepEqual(fs.readdirSync(vios.config.runDir).filter((name) => /sock|ready/.test(name)), []);
+});
+
+test("through a closed gate nothing reaches the LUN, from either of two Virtual I/O Servers", async () => {
+  const [one, two] = await Promise.all([ViosProcess.start("v1"), ViosProcess.start("v2")]);
+  await Promise.all([one.attach("d1", LUN_A, "open"), two.attach("d1", LUN_A, "closed"), two.attach("d2", LUN_B, "closed", 16 * MIB)]);
+  const source = new Disk(one, "d1");
+  const destination = new Disk(two, "d1");
+  assert.equal(await source.write(0x11), true);
+  assert.equal(await destination.write(0x22), false);
+  assert.equal(await destination.command("read 0 4k"), false);
+  assert.equal(await destination.command("write -z 0 64k"), false);
+  assert.equal(firstByte(fileA), 0x11);
+
+  await assert.rejects(two.gate(["d1", "nothing"], "open"), { code: "not-found" });
+  assert.equal(await destination.write(0x22), false, "all or none");
+
+  const begun = performance.now();
+  await one.gate(["d1"], "closed");
+  await two.gate(["d1", "d2"], "open");
+  assert.ok(performance.now() - begun < 1_000, "switching gates is a matter of milliseconds");
+  assert.equal(await source.write(0x33), false);
+  assert.equal(firstByte(fileA), 0x11);
+  assert.equal(await destination.write(0x44), true);
+  assert.equal(firstByte(fileA), 0x44);
+  assert.equal(await new Disk(two, "d2").write(0x55), true);
+  assert.equal(firstByte(fileB), 0x55);
+
+  assert.match((await two.command("rmvdev", "-vtd", "d1")).stderr, /device is busy/);
+  await assert.rejects(one.client.call("adapter.remove", { slot: SLOT, force: false }), { code: "conflict" });
+  await one.client.call("adapter.remove", { slot: SLOT, force: true });
+  assert.deepEqual((await one.devices()).adapters, []);
+  assert.deepEqual(await Promise.all([one.end("SIGTERM"), two.end("SIGTERM")]), [0, 0]);
+  assert.doesNotMatch(await san.admin("target", "show"), /I_T nexus: \d/, "all sessions are logged out");
+});
+
+test("a killed Virtual I/O Server takes its children along, and a new one serves the connected client again", async () => {
+  const first = await ViosProcess.start("v3");
+  await first.attach("d1", LUN_A, "open");
+  await first.attach("d2", LUN_B, "closed", 16 * MIB);
+  const disk = new Disk(first, "d1");
+  assert.equal(await disk.write(0x61), true);
+  const devices = await first.devices();
+  await first.end("SIGKILL");
+  await until(() => (storageDaemonsOf(first).length === 0 ? true : undefined), { what: "end of the storage daemon", deadlineMs: 5_000 });
+
+  const writing = disk.write(0x62);
+  const second = await ViosProcess.start("v3", { devices });
+  assert.equal(await writing, true);
+  assert.equal(firstByte(fileA), 0x62);
+  assert.deepEqual((await second.devices()).targets, devices.targets);
+  assert.equal(await new Disk(second, "d2").write(0x63), false);
+
+  const [daemon] = storageDaemonsOf(second);
+  process.kill(daemon!, "SIGKILL");
+  assert.equal(await disk.write(0x64), true, "the server starts a new storage daemon by itself");
+  assert.equal(firstByte(fileA), 0x64);
+  assert.equal(await second.end("SIGTERM"), 0);
+});
+
+test("a Virtual I/O Server without its SAN serves, says why, and goes on when the SAN is back", async () => {
+  const nowhere = `127.0.0.1:${await freePort()}`;
+  const devices = { disks: [], adapters: [{ name: "vhost0", slot: SLOT, clientLparId: null, clientSlot: null }], targets: [{ name: "d1", slot: SLOT, lun: LUN_A, lunBytes: 32 * MIB, gate: "open" as const }] };
+  const vios = await ViosProcess.start("v4", { devices, san: { portals: [nowhere], initiatorName: "iqn.2026-01.test:v4" } });
+  const status = await vios.command("cfgdev");
+  assert.equal(status.code, 1);
+  assert.match(status.stderr, new RegExp(nowhere));
+  await assert.rejects(vios.attach("d2", LUN_B, "closed", 16 * MIB), { code: "lun-not-visible", message: new RegExp(nowhere) });
+  await assert.rejects(vios.gate(["d1"], "open"), { code: "storage-failed" });
+  const [host, port] = nowhere.split(":");
+  const relay = net.createServer((socket) => {
+    const onward = net.connect(Number(san.portal.split(":")[1]), "127.0.0.1");
+    for (const end of [socket, onward]) end.on("error", () => undefined);
+    socket.pipe(onward).pipe(socket);
+  });
+  cleanups.push(() => relay.close());
+  await new Promise<void>((resolve) => relay.listen(Number(port), host, resolve));
+  const served = async () => ((await vios.command("lsdev", "-dev", "d1", "-field", "status", "-fmt", ":")).stdout === "Available\n" ? true : undefined);
+  await until(served, { what: "the target device comes back", deadlineMs: 10_000 });
+  assert.equal(await new Disk(vios, "d1").write(0x71), true);
+  assert.equal(await vios.end("SIGTERM"), 0);
+});
+
+test("a shared Ethernet adapter bridges the uplink at once and the trunk whenever it comes", async () => {
+  const ns = `olpm-t${process.pid}`;
+  const inside = ["nsenter", `--net=/run/netns/${ns}`] as const;
+  await run(["ip", "netns", "add", ns]);
+  cleanups.push(() => runAny(["ip", "netns", "delete", ns]));
+  await run([...inside, "ip", "link", "add", "up0", "type", "veth", "peer", "name", "lan0"]);
+  await run([...inside, "ip", "address", "add", "10.77.0.2/24", "dev", "up0"]);
+  const sea = [{ name: "sea0", uplink: "up0", trunk: "tr0", vlanIds: [1], address: "10.77.0.2", prefix: 24 }];
+  const start = () => ViosProcess.start("v5", { sea, san: { portals: [], initiatorName: "iqn.2026-01.test:v5" } }, inside);
+  const masterOf = async (name: string) => (JSON.parse(await run([...inside, "ip", "-j", "link", "show", "dev", name])) as { master?: string }[])[0]?.master;
+  const addresses = async (name: string) => run([...inside, "ip", "-4", "-br", "address", "show", "dev", name]);
+
+  const first = await start();
+  assert.equal(await masterOf("up0"), "sea0");
+  assert.match(await addresses("sea0"), /10\.77\.0\.2\/24/);
+  assert.doesNotMatch(await addresses("up0"), /10\.77/);
+  await run([...inside, "ip", "link", "add", "tr0", "type", "veth", "peer", "name", "sw0"]);
+  const bridged = async () => ((await masterOf("tr0")) === "sea0" ? true : undefined);
+  await until(bridged, { what: "the trunk is bridged", deadlineMs: 5_000 });
+  await first.end("SIGKILL");
+
+  const second = await start();
+  await run([...inside, "ip", "link", "delete", "dev", "tr0"]);
+  await run([...inside, "ip", "link", "add", "tr0", "type", "veth", "peer", "name", "sw0"]);
+  await until(bridged, { what: "the new trunk is bridged", deadlineMs: 8_000 });
+  assert.match((await second.command("lsdev", "-virtual")).stdout, /^ent2 +Available +Shared Ethernet Adapter$/m);
+  assert.equal(await second.end("SIGTERM"), 0);
+  assert.notEqual((await runAny([...inside, "ip", "link", "show", "dev", "sea0"])).code, 0);
+});
