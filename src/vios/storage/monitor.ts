@@ -1,6 +1,6 @@
 /**
- * The storage daemon's QMP monitor: one JSON object a line over a unix socket, replies matched by id. Only `daemon.ts` uses it; the client of a
- * partition's monitor lies in the qmp room, which this room may not import.
+ * The storage daemon's QMP monitor: one JSON object a line over a unix socket, replies matched by id. Only `daemon.ts` uses it. It has no events,
+ * since the daemon's state is asked for; the client of a partition's monitor, which has, lies in the qmp room.
  */
 import type net from "node:net";
 import { OlpmError } from "../../kit/errors.js";

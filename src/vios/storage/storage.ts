@@ -33,6 +33,8 @@ export class Storage {
   #refreshing: Promise<void> | undefined;
   #changes: Promise<unknown> = Promise.resolve();
   #restoring: Promise<void> | undefined;
+  /** what was logged last of each thing that is tried again and again; the same is not said twice */
+  readonly #said = new Map<string, string>();
 
   constructor(config: ViosConfig, table: DeviceTable, log: Logger) {
     this.#config = config;
@@ -151,7 +153,11 @@ export class Storage {
     const disk = this.#table.diskOf(device.lun);
     if (disk?.state === "available") return this.#sized(device, disk.bytes, disk);
     if (known && there) throw this.#mismatch(device, known, there.lun);
-    throw new OlpmError("lun-not-visible", `the LUN ${device.lun} of ${device.name} is not visible to ${this.#config.name} (initiator ${this.#san.initiatorName})${this.#reasons()}`, {
+    throw this.#notVisible(device);
+  }
+
+  #notVisible(device: ViosTargetDevice): OlpmError {
+    return new OlpmError("lun-not-visible", `the LUN ${device.lun} of ${device.name} is not visible to ${this.#config.name} (initiator ${this.#san.initiatorName})${this.#reasons()}`, {
       action: "Check the zoning and LUN masking of the SAN, then run cfgdev on the Virtual I/O Server.",
       retryable: true,
     });
@@ -191,7 +197,8 @@ export class Storage {
   async #look(): Promise<void> {
     const found: Discovery = await discover(this.#san, this.#stopped.signal);
     this.#lastFailures = found.failures;
-    for (const failure of found.failures) this.#log.warn({ err: failure }, "the SAN could not be asked");
+    if (found.failures.length === 0) this.#said.delete("san");
+    else this.#sayOnce("san", new OlpmError("storage-failed", found.failures.map((failure) => failure.message).join("; ")), "the SAN could not be asked");
     this.#table.setDisks(mergeDisks(this.#table.all.disks, found.luns));
   }
 
@@ -201,16 +208,27 @@ export class Storage {
     this.#exports = new Exports(this.#daemon, this.#san.initiatorName);
   }
 
-  /** Every device in the table that is not served is tried once; what fails is logged and stays wanted. */
+  /**
+   * Every device in the table that is not served is tried once; what fails is logged and stays wanted. LUNs that the last look at the SAN did not
+   * show are passed over, so that a SAN which does not answer is waited for once and not once for each device.
+   */
   async #restoreOnce(): Promise<void> {
     for (const { name } of [...this.#table.all.targets]) {
       await this.#change(async () => {
         const target = this.#table.target(name); // it may have gone, or its gate may have closed, while this waited
         if (!target || this.served(name)) return;
+        if (this.#table.diskOf(target.lun)?.state !== "available") throw this.#notVisible(target);
         await this.#serve(target);
+        this.#said.delete(name);
         this.#log.info({ device: name, gate: target.gate }, "target device restored");
-      }).catch((error: unknown) => this.#log.error({ err: toOlpmError(error, `restoring ${name}`), device: name }, "a target device could not be restored"));
+      }).catch((error: unknown) => this.#sayOnce(name, toOlpmError(error, `restoring ${name}`), "a target device could not be restored"));
     }
+  }
+
+  #sayOnce(about: string, error: OlpmError, message: string): void {
+    if (this.#said.get(about) === error.message) return;
+    this.#said.set(about, error.message);
+    this.#log.error({ err: error, about }, message);
   }
 
   /** Goes on trying in the background while a wanted device is not served. Single-flight. */
@@ -218,6 +236,7 @@ export class Storage {
     const work = async () => {
       while (!this.#stopped.signal.aborted && this.#table.all.targets.some((target) => !this.served(target.name))) {
         await delay(RESTORE_EVERY_MS, this.#stopped.signal);
+        await this.refresh();
         await this.#restoreOnce();
       }
     };
