@@ -29,17 +29,15 @@ let san: San;
 class San {
   readonly #control: string;
   readonly portal: string;
-  readonly #child: ChildProcess;
-  private constructor(control: string, portal: string, child: ChildProcess) {
+  private constructor(control: string, portal: string) {
     this.#control = control;
     this.portal = portal;
-    this.#child = child;
   }
   static async start(): Promise<San> {
     const portal = `127.0.0.1:${await freePort()}`;
     const control = String(1000 + (process.pid % 30000));
     const child = spawn("tgtd", ["-f", "-C", control, "--iscsi", `portal=${portal}`], { stdio: "ignore" });
-    const san = new San(control, portal, child);
+    const san = new San(control, portal);
     cleanups.push(() => child.kill("SIGKILL"), () => fs.rmSync(`/var/run/tgtd/socket.${control}`, { force: true }), () => fs.rmSync(`/var/run/tgtd/socket.${control}.lock`, { force: true }));
     await until(async () => ((await runAny(["tgtadm", "-C", control, "--lld", "iscsi", "--mode", "sys", "--op", "show"])).code === 0 ? true : undefined), { what: "tgtd", deadlineMs: 5_000 });
     await san.admin("target", "new", "--tid", "1", "--targetname", TARGET);
@@ -60,21 +58,25 @@ class San {
   dropLun(number: number): Promise<string> {
     return this.admin("logicalunit", "delete", "--tid", "1", "--lun", String(number));
   }
-  get child(): ChildProcess {
-    return this.#child;
-  }
 }
 
 class ViosProcess {
   readonly config: ViosConfig;
   readonly child: ChildProcess;
-  readonly client: Client<SystemVios>;
-  readonly told: ViosDevices[];
-  private constructor(config: ViosConfig, child: ChildProcess, peer: RpcPeer) {
+  readonly told: ViosDevices[] = [];
+  #peer!: RpcPeer;
+  private constructor(config: ViosConfig, child: ChildProcess) {
     this.config = config;
     this.child = child;
-    this.client = peer.client(systemVios);
-    this.told = [];
+  }
+  get client(): Client<SystemVios> {
+    return this.#peer.client(systemVios);
+  }
+  /** As a system process does when it starts; the connection of an earlier one breaks off. */
+  async connect(): Promise<void> {
+    this.#peer?.destroy();
+    this.#peer = new RpcPeer(await connectUnix(this.config.socket), { self: "system:ms01", caller: `vios:${this.config.name}`, log: silentLogger, silenceMsMax: 0 });
+    cleanups.push(() => this.#peer.destroy());
     this.client.on("devices.changed", (devices) => this.told.push(devices));
   }
   /** `before`: words in front of the program, to enter a namespace */
@@ -105,9 +107,9 @@ class ViosProcess {
     const child = spawn(words[0]!, words.slice(1), { stdio: ["ignore", "ignore", "inherit"] });
     cleanups.push(() => child.kill("SIGKILL"));
     await until(() => fs.existsSync(path.join(runDir, "ready")) || undefined, { what: `${name} ready`, deadlineMs: 15_000, everyMs: 20 });
-    const peer = new RpcPeer(await connectUnix(config.socket), { self: "system:ms01", caller: `vios:${name}`, log: silentLogger, silenceMsMax: 0 });
-    cleanups.push(() => peer.destroy());
-    return new ViosProcess(config, child, peer);
+    const vios = new ViosProcess(config, child);
+    await vios.connect();
+    return vios;
   }
   attach(name: string, lun: LunId, gate: ViosTargetDevice["gate"], lunBytes = 32 * MIB): Promise<ViosTargetDevice> {
     return this.client.call("storage.attach", { name, slot: SLOT, lun, lunBytes, gate });
@@ -274,6 +276,8 @@ test("a killed Virtual I/O Server takes its children along, and a new one serves
   await first.attach("d2", LUN_B, "closed", 16 * MIB);
   const disk = new Disk(first, "d1");
   assert.equal(await disk.write(0x61), true);
+  await first.connect();
+  assert.equal(await disk.write(0x61), true, "the system process may come and go");
   const devices = await first.devices();
   await first.end("SIGKILL");
   await until(() => (storageDaemonsOf(first).length === 0 ? true : undefined), { what: "end of the storage daemon", deadlineMs: 5_000 });
