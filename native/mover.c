@@ -1,0 +1,301 @@
+// The data path of a mover service partition: carries one migration stream between a hypervisor and the mover of the other system, sealed.
+//   mover send HAND-SOCKET HOST PORT      fetch QEMU's channel (one descriptor by SCM_RIGHTS), connect to the peer
+//   mover receive HOST QEMU-SOCKET        listen at HOST (port chosen, printed), connect to the waiting QEMU when the peer has proved the key
+// Standard input: 32 bytes, the key source -> destination and the key back, fresh for this migration. Standard output: JSON lines for the process
+// that started it: port, connected, counters five times a second, and how it ended.
+//
+// Record: u32 length, u8 type, 3 zero bytes (together the authenticated header), that many bytes of AES-128-GCM ciphertext, 16 bytes tag. The
+// nonce counts the records of a direction and ends the stream before it would repeat. Types: 0 hello, 1 data, 2 end. Only a sealed `end`
+// closes QEMU's side in order; a connection that just breaks does not look like one. Memory: one record a direction, whatever the peer's speed.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { RECORD = 1 << 20, HEADER = 8, TAG = 16, KEY = 16, SOCKET_BUFFER = 4 << 20, HELLO_MS = 10000, PATIENCE_MS = 30000 };
+enum type { HELLO, DATA, END };
+static const char GREETING[] = "openlpm mover 1";
+
+static atomic_ullong bytes_in, bytes_out, bytes_link;
+static pthread_mutex_t printing = PTHREAD_MUTEX_INITIALIZER;
+
+static void say(const char *format, ...) {
+  va_list words;
+  pthread_mutex_lock(&printing);
+  va_start(words, format);
+  vprintf(format, words);
+  va_end(words);
+  putchar('\n');
+  fflush(stdout);
+  pthread_mutex_unlock(&printing);
+}
+
+// Ends the program: the peer and QEMU see their connections break, which is what a failed stream must look like.
+static void fail(const char *what, int with_errno) {
+  say("{\"state\":\"failed\",\"detail\":\"%s%s%s\"}", what, with_errno ? ": " : "", with_errno ? strerror(errno) : "");
+  _exit(1);
+}
+
+static _Noreturn void *counters(void *unused) {
+  (void)unused;
+  for (;;) {
+    usleep(200000);
+    say("{\"in\":%llu,\"out\":%llu,\"link\":%llu}", atomic_load(&bytes_in), atomic_load(&bytes_out), atomic_load(&bytes_link));
+  }
+}
+
+static int write_all(int fd, const unsigned char *data, size_t size) {
+  while (size) {
+    ssize_t n = send(fd, data, size, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return -1;
+    data += n;
+    size -= n;
+  }
+  return 0;
+}
+// 1: whole; 0: the end came first; -1: error
+static int read_all(int fd, unsigned char *data, size_t size) {
+  while (size) {
+    ssize_t n = recv(fd, data, size, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return -1;
+    if (n == 0) return 0;
+    data += n;
+    size -= n;
+  }
+  return 1;
+}
+
+// One direction's cipher and counter.
+struct seal { EVP_CIPHER_CTX *context; uint64_t count; unsigned char *buffer; };
+static void seal_init(struct seal *seal, const unsigned char *key, int encrypt) {
+  seal->context = EVP_CIPHER_CTX_new();
+  seal->count = 0;
+  seal->buffer = malloc(HEADER + RECORD + TAG);
+  if (!seal->context || !seal->buffer || EVP_CipherInit_ex(seal->context, EVP_aes_128_gcm(), 0, key, 0, encrypt) != 1) fail("cipher", 0);
+}
+static void next_nonce(struct seal *seal, unsigned char nonce[12]) {
+  if (seal->count == UINT32_MAX) fail("too many records for one key", 0);  // 4 PiB; a nonce must never repeat
+  memset(nonce, 0, 12);
+  uint32_t network = htonl((uint32_t)seal->count++);
+  memcpy(nonce + 8, &network, 4);
+}
+
+static int send_record(struct seal *seal, int peer, enum type type, const unsigned char *data, uint32_t size) {
+  unsigned char nonce[12], *out = seal->buffer;
+  int done;
+  uint32_t network = htonl(size);
+  memcpy(out, &network, 4);
+  memset(out + 4, 0, 4);
+  out[4] = (unsigned char)type;
+  next_nonce(seal, nonce);
+  if (EVP_EncryptInit_ex(seal->context, 0, 0, 0, nonce) != 1 || EVP_EncryptUpdate(seal->context, 0, &done, out, HEADER) != 1 ||
+      (size && EVP_EncryptUpdate(seal->context, out + HEADER, &done, data, (int)size) != 1) || EVP_EncryptFinal_ex(seal->context, out + HEADER + size, &done) != 1 ||
+      EVP_CIPHER_CTX_ctrl(seal->context, EVP_CTRL_GCM_GET_TAG, TAG, out + HEADER + size) != 1)
+    fail("sealing", 0);
+  if (write_all(peer, out, HEADER + size + TAG)) return -1;
+  atomic_fetch_add(&bytes_link, HEADER + size + TAG);
+  return 0;
+}
+
+// 1: a record of *type and *size is in data; 0: the connection ended between records; -1: broken or not sealed with our key
+static int receive_record(struct seal *seal, int peer, enum type *type, unsigned char *data, uint32_t *size) {
+  unsigned char header[HEADER], nonce[12];
+  int done, got = read_all(peer, header, HEADER);
+  if (got <= 0) return got;
+  memcpy(size, header, 4);
+  *size = ntohl(*size);
+  *type = header[4];
+  if (*size > RECORD || header[4] > END || header[5] || header[6] || header[7]) return -1;
+  if (read_all(peer, seal->buffer, *size + TAG) != 1) return -1;
+  next_nonce(seal, nonce);
+  if (EVP_DecryptInit_ex(seal->context, 0, 0, 0, nonce) != 1 || EVP_DecryptUpdate(seal->context, 0, &done, header, HEADER) != 1 ||
+      (*size && EVP_DecryptUpdate(seal->context, data, &done, seal->buffer, (int)*size) != 1) ||
+      EVP_CIPHER_CTX_ctrl(seal->context, EVP_CTRL_GCM_SET_TAG, TAG, seal->buffer + *size) != 1 || EVP_DecryptFinal_ex(seal->context, data + *size, &done) != 1)
+    return -1;
+  atomic_fetch_add(&bytes_link, HEADER + *size + TAG);
+  return 1;
+}
+
+struct way { struct seal seal; int from, to; };
+
+// hypervisor -> peer: what is at hand, never waiting for more
+static void *outward(void *argument) {
+  struct way *way = argument;
+  unsigned char *data = malloc(RECORD);
+  if (!data) fail("memory", 0);
+  for (;;) {
+    ssize_t n = recv(way->from, data, RECORD, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("reading from the hypervisor", 1);
+    if (n == 0) break;
+    while (n < RECORD) {
+      ssize_t more = recv(way->from, data + n, RECORD - n, MSG_DONTWAIT);
+      if (more <= 0) break;
+      n += more;
+    }
+    atomic_fetch_add(&bytes_in, n);
+    if (send_record(&way->seal, way->to, DATA, data, (uint32_t)n)) fail("sending to the peer mover", 1);
+  }
+  if (send_record(&way->seal, way->to, END, 0, 0)) fail("sending to the peer mover", 1);
+  free(data);
+  return 0;
+}
+
+// peer -> hypervisor
+static void inward(struct way *way) {
+  unsigned char *data = malloc(RECORD + TAG);
+  enum type type;
+  uint32_t size;
+  if (!data) fail("memory", 0);
+  for (;;) {
+    int got = receive_record(&way->seal, way->from, &type, data, &size);
+    if (got < 0) fail("the peer mover's stream broke or was changed on the way", 0);
+    if (got == 0) fail("the peer mover went away before the end of the stream", 0);
+    if (type == END) break;
+    if (type != DATA) fail("the peer mover sent a record out of order", 0);
+    if (write_all(way->to, data, size)) fail("writing to the hypervisor", 1);
+    atomic_fetch_add(&bytes_out, size);
+  }
+  shutdown(way->to, SHUT_WR);
+  free(data);
+}
+
+static struct sockaddr_un local_address(const char *path) {
+  struct sockaddr_un a = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof a.sun_path) { errno = ENAMETOOLONG; fail("socket path", 1); }
+  memcpy(a.sun_path, path, strlen(path));
+  return a;
+}
+static int connect_local(const char *path) {
+  struct sockaddr_un a = local_address(path);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a)) fail("connecting to the hypervisor's socket", 1);
+  return fd;
+}
+static int fetch_channel(const char *path) {
+  union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
+  char byte;
+  struct iovec part = {&byte, 1};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  int holder = connect_local(path), fd = -1;
+  if (recvmsg(holder, &message, MSG_CMSG_CLOEXEC) < 0) fail("fetching the channel", 1);
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  if (fd < 0) fail("the holder gave no channel", 0);
+  close(holder);
+  return fd;
+}
+static struct addrinfo *resolve(const char *host, const char *port, int passive) {
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | (passive ? AI_PASSIVE : 0)}, *found;
+  if (getaddrinfo(host, port, &hints, &found)) fail("not an address", 0);
+  return found;
+}
+static void tune(int fd) {
+  int size = SOCKET_BUFFER, one = 1, unanswered = PATIENCE_MS;
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered, sizeof unanswered);
+}
+static int connect_peer(const char *host, const char *port) {
+  struct addrinfo *to = resolve(host, port, 0);
+  int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("socket", 1);
+  tune(fd);
+  if (connect(fd, to->ai_addr, to->ai_addrlen)) fail("connecting to the peer mover", 1);
+  freeaddrinfo(to);
+  return fd;
+}
+static int listen_for_peer(const char *host) {
+  struct addrinfo *at = resolve(host, "0", 1);
+  struct sockaddr_storage bound;
+  socklen_t size = sizeof bound;
+  int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail("socket", 1);
+  tune(fd);
+  if (bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, 4) || getsockname(fd, (struct sockaddr *)&bound, &size)) fail("listening for the peer mover", 1);
+  freeaddrinfo(at);
+  say("{\"port\":%d}", ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port : ((struct sockaddr_in *)&bound)->sin_port));
+  return fd;
+}
+
+// Takes the first connection that opens with a greeting under our key; anybody else is turned away.
+static int accept_peer(int listener, struct seal *in, const unsigned char *key) {
+  unsigned char *data = malloc(RECORD + TAG);
+  if (!data) fail("memory", 0);
+  for (;;) {
+    struct pollfd ready = {.fd = listener, .events = POLLIN};
+    if (poll(&ready, 1, PATIENCE_MS) <= 0) fail("no peer mover came", 0);
+    int fd = accept4(listener, 0, 0, SOCK_CLOEXEC);
+    if (fd < 0) continue;
+    struct timeval patience = {.tv_sec = HELLO_MS / 1000}, none = {0};
+    enum type type;
+    uint32_t size;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    if (receive_record(in, fd, &type, data, &size) == 1 && type == HELLO && size == sizeof GREETING && !memcmp(data, GREETING, size)) {
+      setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+      tune(fd);
+      free(data);
+      return fd;
+    }
+    close(fd);
+    EVP_CIPHER_CTX_free(in->context);
+    free(in->buffer);
+    seal_init(in, key, 0);
+  }
+}
+
+int main(int argc, char **argv) {
+  unsigned char keys[2 * KEY];
+  struct way out = {0}, in = {0};
+  pthread_t counting, sending;
+  int hypervisor, peer, source = argc == 5 && !strcmp(argv[1], "send");
+  if (!source && !(argc == 4 && !strcmp(argv[1], "receive"))) { fprintf(stderr, "usage: mover send HAND-SOCKET HOST PORT | receive HOST QEMU-SOCKET\n"); return 2; }
+  signal(SIGPIPE, SIG_IGN);
+  for (size_t got = 0; got < sizeof keys;) {
+    ssize_t n = read(0, keys + got, sizeof keys - got);
+    if (n <= 0) fail("no keys on standard input", 0);
+    got += n;
+  }
+  seal_init(&out.seal, keys + (source ? 0 : KEY), 1);
+  seal_init(&in.seal, keys + (source ? KEY : 0), 0);
+  if (source) {
+    hypervisor = fetch_channel(argv[2]);
+    peer = connect_peer(argv[3], argv[4]);
+    if (send_record(&out.seal, peer, HELLO, (const unsigned char *)GREETING, sizeof GREETING)) fail("greeting the peer mover", 1);
+  } else {
+    int listener = listen_for_peer(argv[2]);
+    peer = accept_peer(listener, &in.seal, keys);
+    close(listener);
+    hypervisor = connect_local(argv[3]);
+  }
+  OPENSSL_cleanse(keys, sizeof keys);
+  say("{\"state\":\"streaming\"}");
+  out.from = hypervisor; out.to = peer;
+  in.from = peer; in.to = hypervisor;
+  if (pthread_create(&counting, 0, counters, 0) || pthread_create(&sending, 0, outward, &out)) fail("thread", 1);
+  inward(&in);
+  pthread_join(sending, 0);
+  say("{\"in\":%llu,\"out\":%llu,\"link\":%llu}", atomic_load(&bytes_in), atomic_load(&bytes_out), atomic_load(&bytes_link));
+  say("{\"state\":\"finished\"}");
+  fflush(stdout);
+  _exit(0);
+}

@@ -1,0 +1,130 @@
+/**
+ * QMP, QEMU's machine protocol, over a unix socket: greeting, capabilities, commands one after the other, events. QEMU answers commands in order.
+ * A timeout and the loss of QEMU are different errors, since callers act differently on them. Source: QEMU docs/interop/qmp-spec.
+ */
+import net from "node:net";
+import { OlpmError } from "../kit/errors.js";
+import { within } from "../kit/wait.js";
+
+export interface QmpEvent {
+  readonly event: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: OlpmError) => void;
+}
+
+/** Commands that wait for something inside QEMU get more than the others. */
+const DEADLINE_MS: Readonly<Record<string, number>> = { cont: 20_000, stop: 20_000, "blockdev-add": 20_000, migrate_cancel: 20_000 };
+const DEADLINE_MS_DEFAULT = 10_000;
+/** Asked so often that they would drown everything else in the transcript. */
+const CHATTY = new Set(["query-migrate", "query-status"]);
+const TRANSCRIPT_LINES_MAX = 200;
+/** A line longer than this is not from QEMU. */
+const LINE_BYTES_MAX = 4 << 20;
+
+export class QmpClient {
+  readonly #socket: net.Socket;
+  readonly #waiting: Waiting[] = [];
+  readonly #listeners = new Set<(event: QmpEvent) => void>();
+  readonly #transcript: string[] = [];
+  #text = "";
+  #lost: OlpmError | undefined;
+  #greet!: () => void;
+  readonly #greeted = new Promise<void>((resolve) => (this.#greet = resolve));
+  readonly closed: Promise<OlpmError>;
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket;
+    this.closed = new Promise((resolve) => {
+      const lose = (why: string) => {
+        if (this.#lost) return;
+        this.#lost = new OlpmError("peer-lost", why);
+        for (const one of this.#waiting.splice(0)) one.reject(this.#lost);
+        resolve(this.#lost);
+      };
+      socket.on("close", () => lose("QEMU closed its monitor"));
+      socket.on("error", (error) => lose(`QEMU's monitor: ${error.message}`));
+    });
+    socket.setEncoding("utf8");
+    socket.on("data", (chunk: unknown) => this.#take(String(chunk)));
+  }
+
+  /** Connects and agrees on capabilities. @throws not-found | peer-lost | timeout */
+  static async connect(path: string, deadlineMs = 10_000): Promise<QmpClient> {
+    const socket = net.connect(path);
+    const client = new QmpClient(socket);
+    try {
+      await within(Promise.race([client.#greeted, client.closed.then((error) => Promise.reject(error))]), deadlineMs, `QEMU's greeting on ${path}`);
+      await client.execute("qmp_capabilities");
+      return client;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+  }
+
+  /** @throws refused with QEMU's description | timeout | peer-lost */
+  async execute(command: string, args: Readonly<Record<string, unknown>> = {}, deadlineMs = DEADLINE_MS[command] ?? DEADLINE_MS_DEFAULT): Promise<any> {
+    if (this.#lost) throw this.#lost;
+    const line = JSON.stringify({ execute: command, arguments: args });
+    if (!CHATTY.has(command)) this.#note(`> ${line}`);
+    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    answer.catch(() => undefined); // after a timeout nobody else looks at a late refusal
+    this.#socket.write(`${line}\n`);
+    return within(answer, deadlineMs, `QEMU's answer to ${command}`);
+  }
+
+  onEvent(listener: (event: QmpEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+  /** what was said lately, without the chatty commands */
+  get transcript(): readonly string[] {
+    return this.#transcript;
+  }
+  get alive(): boolean {
+    return this.#lost === undefined;
+  }
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #take(chunk: string): void {
+    this.#text += chunk;
+    for (let end; (end = this.#text.indexOf("\n")) >= 0; ) {
+      const line = this.#text.slice(0, end).trim();
+      this.#text = this.#text.slice(end + 1);
+      if (line !== "") this.#message(line);
+    }
+    if (this.#text.length > LINE_BYTES_MAX) this.#socket.destroy(new Error("a line over the limit"));
+  }
+
+  #message(line: string): void {
+    let message: Record<string, any>;
+    try {
+      message = JSON.parse(line) as Record<string, any>;
+    } catch {
+      this.#socket.destroy(new Error("a line that is not JSON"));
+      return;
+    }
+    if ("QMP" in message) return this.#greet();
+    if ("event" in message) {
+      this.#note(`< ${line}`);
+      for (const listener of [...this.#listeners]) listener({ event: String(message["event"]), data: message["data"] ?? {} });
+      return;
+    }
+    const waiting = this.#waiting.shift();
+    if (!waiting) return;
+    if ("error" in message) {
+      this.#note(`< ${line}`);
+      waiting.reject(new OlpmError("refused", `QEMU: ${String(message["error"]?.desc)}`));
+    } else waiting.resolve(message["return"]);
+  }
+
+  #note(line: string): void {
+    this.#transcript.push(line.slice(0, 500));
+    if (this.#transcript.length > TRANSCRIPT_LINES_MAX) this.#transcript.shift();
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * QEMU's command line for one partition. Pure. Device addresses come from virtual slot numbers alone, so that both systems of a migration
+ * compute the same ones. Flags and their reasons: QEMU docs, system/ppc/pseries.
+ */
+import type { PartitionSpec } from "./contract.js";
+
+/**
+ * Address of an adapter on the spapr-vio bus. QEMU takes the interrupt from bits 12-15 of the address, so adapters whose slots are equal modulo 16
+ * can not be in one partition, and 0 and 1 belong to the terminals (hw/ppc/spapr_vio.c, spapr_vio_reg_to_irq).
+ */
+export const vioReg = (slot: number): string => `0x${(slot * 0x1000).toString(16)}`;
+
+/** Slots of `slots` that can not be realised together with the others or at all. */
+export function collidingSlots(slots: readonly number[]): number[] {
+  const taken = new Set([0, 1]);
+  return slots.filter((slot) => taken.has(slot % 16) || (taken.add(slot % 16), false));
+}
+/** The lowest terminal is hvc0, the console; the second one is the agent's (hvc1). The second digit group counts, 0x30000001 would collide. */
+const CONSOLE_REG = "0x30000000";
+const AGENT_REG = "0x30001000";
+/** Seconds that a partition's requests wait for a Virtual I/O Server that is away, before the guest sees an error. */
+const VIOS_RECONNECT_S = 600;
+const DIMM_SLOTS = 8;
+
+export const sockets = (dir: string) => ({
+  qmp: `${dir}/qmp.sock`,
+  channelQmp: `${dir}/chq.sock`,
+  console: `${dir}/con.sock`,
+  agent: `${dir}/ga.sock`,
+  hand: `${dir}/hand.sock`,
+  control: `${dir}/hold.sock`,
+});
+
+const COMPAT: Readonly<Record<PartitionSpec["compatMode"], string | null>> = { default: null, POWER8: "power8", POWER9_base: "power9", POWER9: "power9" };
+
+/** QEMU reads `,,` as one comma inside an option's value. */
+const quoted = (value: string) => value.replaceAll(",", ",,");
+
+export function qemuArguments(spec: PartitionSpec): string[] {
+  const at = sockets(spec.dir);
+  const machine = ["pseries", "usb=off", "cap-cfpc=broken", "cap-sbbc=broken", "cap-ibs=broken", "cap-ccf-assist=off"];
+  const compat = COMPAT[spec.compatMode];
+  if (compat !== null) machine.push(`max-cpu-compat=${compat}`);
+  const megabytes = (bytes: number) => `${Math.floor(bytes / (1 << 20))}M`;
+  const memory = spec.maxMemoryBytes > spec.memoryBytes ? `size=${megabytes(spec.memoryBytes)},slots=${DIMM_SLOTS},maxmem=${megabytes(spec.maxMemoryBytes)}` : `size=${megabytes(spec.memoryBytes)}`;
+  const words = [
+    ...["-name", `guest=${quoted(spec.name)}`, "-uuid", spec.uuid],
+    ...["-M", machine.join(","), "-accel", spec.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
+    ...["-cpu", spec.accelerator === "tcg" ? "power9" : "host", "-smp", `cpus=${spec.procs},maxcpus=${spec.maxProcs}`, "-m", memory],
+    ...["-nodefaults", "-nographic", "-vga", "none", "-no-user-config"],
+    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...["-chardev", `socket,id=con,path=${quoted(at.console)},server=on,wait=off,logfile=${quoted(spec.consoleLog)},logappend=on`, "-device", `spapr-vty,chardev=con,reg=${CONSOLE_REG}`],
+    ...["-chardev", `socket,id=ga,path=${quoted(at.agent)},server=on,wait=off`, "-device", `spapr-vty,chardev=ga,reg=${AGENT_REG}`],
+    ...["-qmp", `unix:${quoted(at.qmp)},server=on,wait=off`, "-qmp", `unix:${quoted(at.channelQmp)},server=on,wait=off`],
+    ...["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", `console=hvc0 quiet panic=5${spec.bootMode === "norm" ? "" : ` openlpm.boot=${spec.bootMode}`}`],
+  ];
+  for (const slot of new Set(spec.disks.map((disk) => disk.slot))) words.push("-device", `spapr-vscsi,id=vscsi${slot},reg=${vioReg(slot)}`);
+  for (const disk of spec.disks) {
+    const node = `disk-${disk.slot}-${disk.unit}`;
+    words.push("-blockdev", `driver=nbd,node-name=${node},server.type=unix,server.path=${quoted(disk.nbdSocket)},export=${quoted(disk.exportName)},reconnect-delay=${VIOS_RECONNECT_S},cache.direct=on`);
+    words.push("-device", `scsi-hd,bus=vscsi${disk.slot}.0,lun=${disk.unit},drive=${node},share-rw=on`);
+  }
+  for (const nic of spec.nics) {
+    const mac = nic.mac.match(/../g)!.join(":");
+    words.push("-netdev", `tap,id=lan${nic.slot},ifname=${nic.tap},script=no,downscript=no`, "-device", `spapr-vlan,netdev=lan${nic.slot},mac=${mac},reg=${vioReg(nic.slot)}`);
+  }
+  // -S: the processors start when we say so, which is when the ownership record is on disk and the storage is open.
+  words.push("-S");
+  if (spec.incoming) words.push("-incoming", "defer");
+  return words;
+}

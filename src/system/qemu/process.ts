@@ -1,0 +1,270 @@
+/**
+ * Partition processes: QEMU, started confined and on its own, found again by its run directory. What callers may rely on is in contract.ts.
+ * The processors never run by QEMU's own decision at start (-S); run() is the only way, and its caller holds the ownership record.
+ */
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import type { Duplex } from "node:stream";
+import { OlpmError, toOlpmError } from "../../kit/errors.js";
+import type { Logger } from "../../kit/log.js";
+import { identify, isAlive, killAndWait, type ProcessIdentity } from "../../kit/proc.js";
+import { abortError, delay, until } from "../../kit/wait.js";
+import { QmpClient, type QmpEvent } from "../../qmp/client.js";
+import { connectUnix } from "../../wire/transport.js";
+import { guestAgent } from "./agent.js";
+import { qemuArguments, sockets } from "./arguments.js";
+import { capProcess, dropCap } from "./cgroup.js";
+import type { GuestAgent, OutgoingMigration, PartitionProcess, PartitionSpec, ProcessFactory, ProcessState } from "./contract.js";
+import { QemuOutgoing } from "./outgoing.js";
+
+const PROGRAM = "qemu-system-ppc64";
+/** From start to an answer on QMP; QEMU maps the partition's memory before that. */
+const START_MS_MAX = 30_000;
+const WATCH_MS = 500;
+const LOADED_POLL_MS = 25;
+
+type GuestNews = "reset" | "shutdown" | "stop" | "resume" | "panicked";
+const GUEST_NEWS: Readonly<Record<string, GuestNews>> = { RESET: "reset", SHUTDOWN: "shutdown", STOP: "stop", RESUME: "resume", GUEST_PANICKED: "panicked" };
+
+/** All capabilities that matter are set both ways each time: one set on a waiting destination stays when that partition later is a source. */
+const CAPABILITIES = { source: ["events", "pause-before-switchover", "auto-converge"], destination: ["events", "late-block-activate"] } as const;
+const capabilities = (side: "source" | "destination") => ({
+  capabilities: ["events", "pause-before-switchover", "auto-converge", "late-block-activate", "multifd", "postcopy-ram", "xbzrle", "return-path"].map((capability) => ({ capability, state: (CAPABILITIES[side] as readonly string[]).includes(capability) })),
+});
+
+export function createProcessFactory(options: { readonly nativeDir: string; readonly log: Logger }): ProcessFactory {
+  return {
+    start: async (spec) => {
+      fs.rmSync(spec.dir, { recursive: true, force: true });
+      fs.mkdirSync(spec.dir, { recursive: true, mode: 0o700 });
+      fs.mkdirSync(path.dirname(spec.consoleLog), { recursive: true, mode: 0o700 });
+      fs.writeFileSync(`${spec.dir}/spec.json`, JSON.stringify(spec), { mode: 0o600 });
+      const identity = await launch(spec);
+      try {
+        const qmp = await firstAnswer(spec, identity);
+        const process = new QemuProcess(spec, identity, qmp, options);
+        if (!capProcess(capName(spec), identity.pid, { units: spec.capUnits, weight: spec.weight })) options.log.warn({ lpar: spec.name }, "no cpu controller on this host: the partition's processor units are not enforced");
+        return process;
+      } catch (error) {
+        await killAndWait(identity);
+        fs.rmSync(spec.dir, { recursive: true, force: true });
+        throw error;
+      }
+    },
+    adopt: async (dir) => {
+      const found = readIdentity(dir);
+      if (found && isAlive(found.identity)) return new QemuProcess(found.spec, found.identity, await QmpClient.connect(sockets(dir).qmp), options);
+      if (found) dropCap(capName(found.spec));
+      fs.rmSync(dir, { recursive: true, force: true });
+      return undefined;
+    },
+  };
+}
+
+/** Name of the partition's group below the cpu controller; the run directory is unique on the host. */
+const capName = (spec: PartitionSpec) => spec.dir.replace(/^\/(var\/)?run\/(openlpm\/)?/, "").replace(/^\/+/, "");
+
+async function launch(spec: PartitionSpec): Promise<ProcessIdentity> {
+  const log = fs.openSync(`${spec.dir}/qemu.log`, "a", 0o600);
+  try {
+    const enter = spec.namespace === null ? [] : ["nsenter", `--net=/run/netns/${spec.namespace}`, "--"];
+    const [file, ...argv] = [...enter, "setpriv", "--no-new-privs", "--", PROGRAM, ...qemuArguments(spec)];
+    // Its own session: the partition outlives this process.
+    const child = spawn(file!, argv, { detached: true, stdio: ["ignore", log, log], cwd: spec.dir });
+    const pid = await new Promise<number>((resolve, reject) => {
+      child.on("error", (cause) => reject(new OlpmError("not-found", `${file} could not be started`, { cause })));
+      child.on("spawn", () => resolve(child.pid!));
+    });
+    child.on("error", () => undefined);
+    child.unref();
+    const identity = identify(pid);
+    if (!identity) throw lastWords(spec);
+    fs.writeFileSync(`${spec.dir}/pid.json`, JSON.stringify(identity), { mode: 0o600 });
+    return identity;
+  } finally {
+    fs.closeSync(log);
+  }
+}
+
+const logTail = (spec: PartitionSpec): string => {
+  try {
+    return fs.readFileSync(`${spec.dir}/qemu.log`, "utf8").trim().split("\n").slice(-3).join(" | ");
+  } catch {
+    return "";
+  }
+};
+const lastWords = (spec: PartitionSpec) => new OlpmError("refused", `the hypervisor could not start partition ${spec.name}: ${logTail(spec) || "QEMU ended without a word"}`);
+
+async function firstAnswer(spec: PartitionSpec, identity: ProcessIdentity): Promise<QmpClient> {
+  return until(
+    async () => {
+      if (!isAlive(identity)) throw lastWords(spec);
+      return QmpClient.connect(sockets(spec.dir).qmp, 2_000).catch((error: unknown) => {
+        if (["not-found", "peer-lost"].includes(toOlpmError(error, "").code)) return undefined;
+        throw error;
+      });
+    },
+    { what: `the hypervisor's answer for partition ${spec.name}`, deadlineMs: START_MS_MAX, everyMs: 10 },
+  );
+}
+
+function readIdentity(dir: string): { readonly spec: PartitionSpec; readonly identity: ProcessIdentity } | undefined {
+  try {
+    const read = (name: string): unknown => JSON.parse(fs.readFileSync(`${dir}/${name}`, "utf8"));
+    return { spec: read("spec.json") as PartitionSpec, identity: read("pid.json") as ProcessIdentity };
+  } catch {
+    return undefined;
+  }
+}
+
+class QemuProcess implements PartitionProcess {
+  readonly spec: PartitionSpec;
+  readonly pid: number;
+  readonly guest: GuestAgent;
+  readonly #identity: ProcessIdentity;
+  readonly #qmp: QmpClient;
+  readonly #options: { readonly nativeDir: string; readonly log: Logger };
+  readonly #onExit = new Set<(info: { stderr: string }) => void>();
+  readonly #onGuest = new Set<(what: GuestNews) => void>();
+  readonly #watch: NodeJS.Timeout;
+  #ended = false;
+
+  constructor(spec: PartitionSpec, identity: ProcessIdentity, qmp: QmpClient, options: { readonly nativeDir: string; readonly log: Logger }) {
+    this.spec = spec;
+    this.pid = identity.pid;
+    this.guest = guestAgent(sockets(spec.dir).agent);
+    this.#identity = identity;
+    this.#qmp = qmp;
+    this.#options = options;
+    qmp.onEvent((event) => this.#hear(event));
+    const look = () => {
+      if (!isAlive(identity)) this.#exited();
+    };
+    void qmp.closed.then(() => until(() => (isAlive(identity) ? undefined : true), { what: "QEMU's end", deadlineMs: 5_000, everyMs: 10 }).then(look, () => undefined));
+    this.#watch = setInterval(look, WATCH_MS);
+    this.#watch.unref();
+  }
+
+  async state(): Promise<ProcessState> {
+    if (!isAlive(this.#identity)) return "ended";
+    const { status } = (await this.#qmp.execute("query-status")) as { status: string };
+    if (status === "inmigrate") return "waiting";
+    if (status === "running") return "running";
+    if (status === "io-error") return "io-error";
+    if (!this.spec.incoming) return "paused";
+    const { status: migration } = (await this.#qmp.execute("query-migrate")) as { status?: string };
+    return migration === "completed" && status === "paused" ? "loaded" : "paused";
+  }
+  async run(): Promise<void> {
+    await this.#qmp.execute("cont");
+  }
+  async pause(): Promise<void> {
+    await this.#qmp.execute("stop");
+  }
+  async powerdown(): Promise<void> {
+    await this.#qmp.execute("system_powerdown");
+  }
+  async reset(): Promise<void> {
+    await this.#qmp.execute("system_reset");
+  }
+  async end(): Promise<void> {
+    this.#ended = true;
+    clearInterval(this.#watch);
+    await killAndWait(this.#identity);
+    this.#qmp.close();
+    dropCap(capName(this.spec));
+    fs.rmSync(this.spec.dir, { recursive: true, force: true });
+  }
+
+  async prepareOutgoing(limits: { readonly downtimeMsMax: number; readonly bytesPerSecondMax: number }): Promise<OutgoingMigration> {
+    await this.#qmp.execute("migrate-set-capabilities", capabilities("source"));
+    await this.#qmp.execute("migrate-set-parameters", { "max-bandwidth": limits.bytesPerSecondMax, "downtime-limit": limits.downtimeMsMax, "cpu-throttle-initial": 20, "cpu-throttle-increment": 10, "max-cpu-throttle": 80 });
+    await this.#startHolder();
+    return new QemuOutgoing(this.#qmp, this.spec.dir, this.#options.log.child({ lpar: this.spec.name }));
+  }
+  async adoptOutgoing(): Promise<OutgoingMigration | undefined> {
+    const { status } = (await this.#qmp.execute("query-migrate", {}, 3_000).catch(() => ({ status: "blocked" }))) as { status?: string };
+    const held = fs.existsSync(sockets(this.spec.dir).control);
+    return !held && (status === undefined || status === "none") ? undefined : new QemuOutgoing(this.#qmp, this.spec.dir, this.#options.log.child({ lpar: this.spec.name }));
+  }
+  async listenIncoming(socket: string): Promise<void> {
+    await this.#qmp.execute("migrate-set-capabilities", capabilities("destination"));
+    fs.rmSync(socket, { force: true });
+    await this.#qmp.execute("migrate-incoming", { uri: `unix:${socket}` });
+  }
+  async loaded(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      if (signal.aborted) throw abortError(signal);
+      const ended = () => new OlpmError("migration-failed", `the hypervisor on the destination did not take the partition's state: ${logTail(this.spec) || "it ended without a word"}`, { hsc: "HSCLA2CF" });
+      const state = await this.state().catch((error: unknown) => {
+        const ours = toOlpmError(error, "waiting for the partition's state");
+        if (ours.code === "peer-lost") throw ended();
+        if (ours.code === "timeout") return "waiting"; // QEMU answers nothing while it loads the last of the state
+        throw ours;
+      });
+      if (state === "loaded") return;
+      if (state === "ended") throw ended();
+      await this.#migrationEvent(signal);
+    }
+  }
+  async announce(): Promise<void> {
+    await this.#qmp.execute("announce-self", { initial: 20, max: 250, rounds: 5, step: 50 });
+  }
+  openTerminal(): Promise<Duplex> {
+    return connectUnix(sockets(this.spec.dir).console);
+  }
+
+  on(event: "exit", listener: (info: { stderr: string }) => void): () => void;
+  on(event: "guest", listener: (what: GuestNews) => void): () => void;
+  on(event: "exit" | "guest", listener: ((info: { stderr: string }) => void) | ((what: GuestNews) => void)): () => void {
+    const set = (event === "exit" ? this.#onExit : this.#onGuest) as Set<unknown>;
+    set.add(listener);
+    return () => set.delete(listener);
+  }
+
+  #hear({ event }: QmpEvent): void {
+    const news = GUEST_NEWS[event];
+    if (news) for (const listener of [...this.#onGuest]) listener(news);
+  }
+  #exited(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearInterval(this.#watch);
+    const stderr = logTail(this.spec);
+    for (const listener of [...this.#onExit]) listener({ stderr });
+  }
+
+  /** The next migration event, or a short while: events come first, the poll is for the one that was missed. */
+  async #migrationEvent(signal: AbortSignal): Promise<void> {
+    let wake!: () => void;
+    const woken = new Promise<void>((resolve) => (wake = resolve));
+    const forget = this.#qmp.onEvent(({ event }) => event === "MIGRATION" && wake());
+    const timer = new AbortController();
+    const stop = () => timer.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    await Promise.race([woken, delay(LOADED_POLL_MS, timer.signal).catch(() => undefined)]);
+    signal.removeEventListener("abort", stop);
+    timer.abort();
+    forget();
+  }
+
+  async #startHolder(): Promise<void> {
+    const at = sockets(this.spec.dir);
+    for (const stale of [at.hand, at.control]) fs.rmSync(stale, { force: true });
+    const log = fs.openSync(`${this.spec.dir}/channel.log`, "a", 0o600);
+    const child = spawn(path.join(this.#options.nativeDir, "channel"), [at.channelQmp, at.hand, at.control], { detached: true, stdio: ["ignore", "ignore", log] });
+    fs.closeSync(log);
+    let failed: string | undefined;
+    child.on("error", (error) => (failed = error.message));
+    child.on("exit", (code) => (failed ??= `status ${code}`));
+    child.unref();
+    await until(
+      () => {
+        if (failed !== undefined) throw new OlpmError("internal", `the channel holder ended: ${failed}: ${fs.readFileSync(`${this.spec.dir}/channel.log`, "utf8").trim()}`);
+        return fs.existsSync(at.hand) && fs.existsSync(at.control) ? true : undefined;
+      },
+      { what: "the channel holder", deadlineMs: 10_000, everyMs: 5 },
+    );
+  }
+}
