@@ -1,0 +1,45 @@
+/**
+ * What one HMC command is: a name, its options as a table, its help, and what it does. The doors hand over a split command line; run.ts parses it by
+ * the table and calls `run`. A new command is one file and one line in index.ts; a new option is one line in its table.
+ */
+import type { CommandContext } from "../contract.js";
+
+export interface OptionSpec {
+  /** as typed: `-m`, `--filter` */
+  readonly name: string;
+  /** name of its argument in the help; null: the option is a switch */
+  readonly argument: string | null;
+  readonly help: string;
+  readonly required?: boolean;
+  /** the only values, where there are few */
+  readonly values?: readonly string[];
+  /** decimal number with these bounds */
+  readonly number?: { readonly min: number; readonly max: number };
+  /** accepted and ignored, since it has no meaning here: `docs/hmc-compatibility.md` says so */
+  readonly withoutEffect?: boolean;
+  /** the option may lack its argument (`-F` alone) */
+  readonly argumentOptional?: boolean;
+}
+
+/** The options of one call, parsed by the table. */
+export interface Options {
+  has(name: string): boolean;
+  /** the argument, undefined when the option was not given (or `-F` was given alone) */
+  get(name: string): string | undefined;
+  number(name: string): number | undefined;
+}
+
+export interface Command {
+  readonly name: string;
+  /** one line for `help` */
+  readonly summary: string;
+  /** synopsis lines, each one form */
+  readonly synopsis: readonly string[];
+  readonly options: readonly OptionSpec[];
+  /** paragraphs below the options: examples, notes, exit status */
+  readonly details?: readonly string[];
+  /** words that are no options; most commands take none */
+  readonly operands?: boolean;
+  /** Gives the exit status. @throws OlpmError: its line goes to standard error, the status is 1 */
+  run(options: Options, context: CommandContext, operands: readonly string[]): Promise<number>;
+}
