@@ -6,14 +6,14 @@ export type LparAction = "activate" | "shutdown" | "osShutdown" | "remove" | "mo
 const POWERED: readonly LparState[] = ["starting", "running", "open-firmware", "shutting-down", "error"];
 
 const ALLOWED: Readonly<Record<LparAction, readonly LparState[]>> = {
-  activate: ["not-activated"],
+  activate: ["not-activated", "error"],
   shutdown: POWERED,
   osShutdown: ["starting", "running"],
-  remove: ["not-activated"],
+  remove: ["not-activated", "error"],
   modify: ["not-activated", "starting", "running", "open-firmware", "error"],
   modifyProfile: ["not-activated", "starting", "running", "open-firmware", "error"],
   openTerminal: ["not-activated", ...POWERED, "migrating-running"],
-  dlpar: ["not-activated", "running", "open-firmware"],
+  dlpar: ["not-activated", "error", "running", "open-firmware"],
   migrateActive: ["running"],
   migrateInactive: ["not-activated"],
   stopMigration: ["migrating-running", "migrating-not-activated"],

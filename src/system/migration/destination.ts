@@ -179,7 +179,7 @@ export class DestinationSide {
     if (row.outcome !== "owned") throw new OlpmError("wrong-state", "this system does not own the partition yet");
     await this.closeMover(id);
     this.#hypervisor.store.transaction(() => {
-      this.#hypervisor.update(row.record.destination.lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null } : now));
+      this.#hypervisor.update(row.record.destination.lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null, storage: [] } : now));
       this.#records.end(id, "succeeded", null);
     });
     this.#waiting.delete(id);
@@ -301,6 +301,8 @@ export class DestinationSide {
       return;
     }
     await this.#hypervisor.endProcess(lparId);
+    // The source learns at once that nobody takes its stream any more.
+    await this.closeMover(id).catch((cause: unknown) => this.#hypervisor.log.warn({ err: cause, migration_id: id }, "the mover could not be closed"));
     await this.#hypervisor.setGates(lparId, "closed").catch((cause: unknown) => this.#hypervisor.log.warn({ err: cause, migration_id: id }, "closing the gates failed; no process is left that could write"));
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.own(lparId, { type: "decline", migrationId: id });

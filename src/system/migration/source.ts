@@ -270,8 +270,8 @@ export class SourceSide {
       if (answer.outcome === "owned") {
         this.#hypervisor.own(lparId, { type: "learn-owned", migrationId: id });
         rest.abort();
-        await this.#hypervisor.endProcess(lparId);
         await outgoing?.close();
+        await this.#hypervisor.endProcess(lparId);
         this.#records.change(id, (now) => entered({ ...now, status: "running", stoppedMs: answer.stoppedMs }, "confirm"));
       } else {
         this.#hypervisor.own(lparId, { type: "learn-declined", migrationId: id });

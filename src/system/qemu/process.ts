@@ -56,6 +56,7 @@ export function createProcessFactory(options: { readonly nativeDir: string; read
       const found = readIdentity(dir);
       if (found && isAlive(found.identity)) return new QemuProcess(found.spec, found.identity, await QmpClient.connect(sockets(dir).qmp), options);
       if (found) dropCap(capName(found.spec));
+      await endHolder(dir);
       fs.rmSync(dir, { recursive: true, force: true });
       return undefined;
     },
@@ -118,6 +119,12 @@ function readIdentity(dir: string): { readonly spec: PartitionSpec; readonly ide
   }
 }
 
+/** Ends the channel holder of an outgoing migration, if one is left. */
+async function endHolder(dir: string): Promise<void> {
+  if (!fs.existsSync(`${dir}/channel.json`)) return;
+  await killAndWait(JSON.parse(fs.readFileSync(`${dir}/channel.json`, "utf8")) as ProcessIdentity);
+}
+
 class QemuProcess implements PartitionProcess {
   readonly spec: PartitionSpec;
   readonly pid: number;
@@ -172,6 +179,7 @@ class QemuProcess implements PartitionProcess {
     this.#ended = true;
     clearInterval(this.#watch);
     await killAndWait(this.#identity);
+    await endHolder(this.spec.dir);
     this.#qmp.close();
     dropCap(capName(this.spec));
     fs.rmSync(this.spec.dir, { recursive: true, force: true });
@@ -259,6 +267,8 @@ class QemuProcess implements PartitionProcess {
     child.on("error", (error) => (failed = error.message));
     child.on("exit", (code) => (failed ??= `status ${code}`));
     child.unref();
+    const holder = child.pid === undefined ? undefined : identify(child.pid);
+    if (holder) fs.writeFileSync(`${this.spec.dir}/channel.json`, JSON.stringify(holder), { mode: 0o600 });
     await until(
       () => {
         if (failed !== undefined) throw new OlpmError("internal", `the channel holder ended: ${failed}: ${fs.readFileSync(`${this.spec.dir}/channel.log`, "utf8").trim()}`);

@@ -1,0 +1,229 @@
+/** Definitions of partitions: created, changed and removed by operators. Every change is durable when its function returns; a refused one changes nothing. */
+import { randomBytes, randomUUID } from "node:crypto";
+import { z } from "zod";
+import { OlpmError } from "../kit/errors.js";
+import { LparId as LparIdSchema, MacAddress, SlotNumber, type LparId } from "../model/ids.js";
+import { lparCan, type LparAction } from "../model/lpar-can.js";
+import type { LparView, Profile, ResourceConfig, VirtualEthernetAdapter, VirtualScsiAdapter } from "../model/lpar.js";
+import { bytesToMb } from "../model/units.js";
+import type { Params } from "../wire/rpc.js";
+import type { ConsoleSystem } from "../wire/console-system.js";
+import type { ViosHardware } from "../wire/system-config.js";
+import { unitsOf } from "./accounting.js";
+import { LPARS_MAX, type SystemHypervisor } from "./hypervisor.js";
+import type { LparRow } from "./store.js";
+
+const PROFILES_MAX = 32;
+/** What a VIOS counts for in the accounting of its system; its process takes less. */
+const VIOS_MEMORY_BYTES = 256 << 20;
+const VIOS_UNITS = 10;
+
+type Request<M extends keyof ConsoleSystem["methods"]> = Params<ConsoleSystem, M>;
+
+export class Definitions {
+  readonly #hypervisor: SystemHypervisor;
+
+  constructor(hypervisor: SystemHypervisor) {
+    this.#hypervisor = hypervisor;
+  }
+
+  /** The partitions of the VIOSes that the configuration names, made at the first start. */
+  defineVioses(): void {
+    const { store, config } = this.#hypervisor;
+    for (const hardware of config.vioses) {
+      if (store.lpar(hardware.lparId)) continue;
+      store.putLpar(viosRow(hardware));
+    }
+  }
+
+  create(params: Request<"lpar.create">): LparId {
+    const { store } = this.#hypervisor;
+    if (params.environment === "vioserver") throw new OlpmError("unsupported", "Virtual I/O Servers are made from the managed system's configuration, since they own physical adapters.");
+    const rows = store.lpars();
+    if (rows.some((row) => row.definition.name === params.name)) throw new OlpmError("already-exists", `A partition named ${params.name} already exists on ${this.#hypervisor.config.name}.`, { hsc: "HSCL0616" });
+    if (params.lparId !== null && rows.some((row) => row.lparId === params.lparId)) throw new OlpmError("already-exists", `Partition ID ${params.lparId} is in use on ${this.#hypervisor.config.name}.`);
+    if (params.lparId !== null && params.lparId > LPARS_MAX) throw new OlpmError("invalid-argument", `Partition ID ${params.lparId} is above this system's limit of ${LPARS_MAX}.`);
+    const lparId = params.lparId ?? this.#hypervisor.lowestFreeLparId();
+    const profile = this.#checked(params.profile, lparId);
+    const definition = { name: params.name, uuid: randomUUID(), environment: params.environment, settings: params.settings, profiles: [profile], defaultProfile: profile.name, currentProfile: null, current: null };
+    store.transaction(() => {
+      store.putLpar({ lparId, revision: 0, definition, ownership: { kind: "absent" }, storage: [], migrationId: null, power: "off", failed: false, startedAt: null, devices: null });
+      this.#hypervisor.own(lparId, { type: "create" });
+    });
+    return lparId;
+  }
+
+  async remove({ lparId, removeServerAdapters }: Request<"lpar.remove">): Promise<void> {
+    const view = this.#changeable(lparId, "remove");
+    if (view.definition.environment === "vioserver") throw new OlpmError("unsupported", `${view.definition.name} is a Virtual I/O Server of the managed system's configuration and can not be removed here.`);
+    for (const mapping of removeServerAdapters ? view.storage : []) {
+      const vios = this.#hypervisor.vios(mapping.viosLparId);
+      await vios.client.call("storage.detach", { name: mapping.vtd });
+      await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
+    }
+    this.#hypervisor.store.transaction(() => {
+      this.#hypervisor.own(lparId, { type: "remove" });
+      this.#hypervisor.dropRow(lparId);
+    });
+  }
+
+  modify({ lparId, newName, settings, defaultProfile }: Request<"lpar.modify">): void {
+    const view = this.#changeable(lparId, "modify");
+    if (newName !== undefined && newName !== view.definition.name && this.#hypervisor.store.lpars().some((row) => row.definition.name === newName))
+      throw new OlpmError("already-exists", `A partition named ${newName} already exists on ${this.#hypervisor.config.name}.`, { hsc: "HSCL0616" });
+    if (defaultProfile !== undefined) profileOf(view, defaultProfile);
+    if (settings?.msp !== undefined && view.definition.environment !== "vioserver") throw new OlpmError("invalid-argument", "The attribute msp is only for Virtual I/O Servers.");
+    const given = Object.fromEntries(Object.entries(settings ?? {}).filter(([, value]) => value !== undefined));
+    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, name: newName ?? row.definition.name, defaultProfile: defaultProfile ?? row.definition.defaultProfile, settings: { ...row.definition.settings, ...given } } }));
+  }
+
+  putProfile({ lparId, profile, mustExist, mayReplace }: Request<"profile.put">): void {
+    const view = this.#changeable(lparId, "modifyProfile");
+    const exists = view.definition.profiles.some((one) => one.name === profile.name);
+    if (mustExist) profileOf(view, profile.name);
+    if (exists && !mayReplace) throw new OlpmError("already-exists", `The profile ${profile.name} of partition ${view.definition.name} exists.`);
+    if (!exists && view.definition.profiles.length >= PROFILES_MAX) throw new OlpmError("limit-reached", `A partition has at most ${PROFILES_MAX} profiles.`);
+    const checked = this.#checked(profile, lparId);
+    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, profiles: exists ? row.definition.profiles.map((one) => (one.name === profile.name ? checked : one)) : [...row.definition.profiles, checked] } }));
+  }
+
+  removeProfile({ lparId, name }: Request<"profile.remove">): void {
+    const view = this.#changeable(lparId, "modifyProfile");
+    profileOf(view, name);
+    if (view.definition.profiles.length === 1) throw new OlpmError("wrong-state", `${name} is the only profile of partition ${view.definition.name}.`);
+    if (view.definition.defaultProfile === name) throw new OlpmError("wrong-state", `${name} is the default profile of partition ${view.definition.name}.`, { action: "Choose another one with chsyscfg -i default_profile=NAME first." });
+    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, profiles: row.definition.profiles.filter((one) => one.name !== name) } }));
+  }
+
+  saveProfile({ lparId, name, force }: Request<"profile.save">): void {
+    const view = this.#changeable(lparId, "modifyProfile");
+    if (!view.definition.current) throw new OlpmError("wrong-state", `The partition ${view.definition.name} has no current configuration to save.`, { hsc: "HSCL3680" });
+    this.putProfile({ lparId, profile: { name, resources: view.definition.current }, mustExist: false, mayReplace: force });
+  }
+
+  applyProfile({ lparId, name }: Request<"profile.apply">): void {
+    const view = this.#changeable(lparId, "remove"); // like a removal: only while it is off
+    const { resources } = profileOf(view, name);
+    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: resources, currentProfile: name } }));
+  }
+
+  async addAdapter({ lparId, adapter }: Request<"adapter.add">): Promise<void> {
+    const view = this.#changeable(lparId, "dlpar");
+    if (view.definition.environment === "vioserver") {
+      if (adapter.kind !== "scsi" || adapter.value.role !== "server") throw new OlpmError("unsupported", "A Virtual I/O Server takes virtual SCSI server adapters here; its trunk adapter comes from the managed system's configuration.");
+      return this.#putServerAdapter(view, adapter.value);
+    }
+    const resources = this.#offlineConfiguration(view);
+    const next = adapter.kind === "scsi" ? { ...resources, scsi: [...resources.scsi, adapter.value] } : { ...resources, ethernet: [...resources.ethernet, adapter.value] };
+    const checked = this.#checked({ name: "current", resources: next }, lparId).resources;
+    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: checked } }));
+  }
+
+  async removeAdapter({ lparId, slot, force }: Request<"adapter.remove">): Promise<void> {
+    const view = this.#changeable(lparId, "dlpar");
+    const missing = () => new OlpmError("not-found", `Partition ${view.definition.name} has no virtual adapter in slot ${slot}.`);
+    if (view.definition.environment === "vioserver") {
+      const row = this.#hypervisor.row(lparId);
+      if (!row.devices?.adapters.some((one) => one.slot === slot)) throw missing();
+      const vios = this.#hypervisor.supervisor.get(lparId);
+      if (vios) return void (await vios.client.call("adapter.remove", { slot, force }));
+      if (row.devices.targets.some((target) => target.slot === slot) && !force) throw new OlpmError("conflict", `Target devices hang on the adapter in slot ${slot}.`, { action: "Remove them first, or use --force." });
+      const { devices } = row;
+      this.#hypervisor.update(lparId, (now) => ({ ...now, devices: { ...devices, adapters: devices.adapters.filter((one) => one.slot !== slot), targets: devices.targets.filter((one) => one.slot !== slot) } }));
+      return;
+    }
+    const resources = this.#offlineConfiguration(view);
+    if (![...resources.scsi, ...resources.ethernet].some((one) => one.slot === slot)) throw missing();
+    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: { ...resources, scsi: resources.scsi.filter((one) => one.slot !== slot), ethernet: resources.ethernet.filter((one) => one.slot !== slot) } } }));
+  }
+
+  async #putServerAdapter(view: LparView, adapter: VirtualScsiAdapter): Promise<void> {
+    const wanted = { slot: adapter.slot, clientLparId: adapter.remoteLparId, clientSlot: adapter.remoteSlot };
+    const row = this.#hypervisor.row(view.lparId);
+    const { adapters } = row.devices ?? { adapters: [] };
+    if (adapters.some((one) => one.slot === adapter.slot) || row.definition.current?.ethernet.some((one) => one.slot === adapter.slot)) throw new OlpmError("already-exists", `Slot ${adapter.slot} of ${view.definition.name} is in use.`);
+    const vios = this.#hypervisor.supervisor.get(view.lparId);
+    if (vios) {
+      await vios.client.call("adapter.put", wanted);
+      return;
+    }
+    let number = 0;
+    while (adapters.some((one) => one.name === `vhost${number}`)) number++;
+    this.#hypervisor.update(view.lparId, (now) => ({ ...now, devices: { disks: [], targets: [], ...now.devices, adapters: [...adapters, { name: `vhost${number}`, ...wanted }] } }));
+  }
+
+  /** @throws OlpmError unsupported: QEMU's virtual I/O bus takes no adapter while the partition runs */
+  #offlineConfiguration(view: LparView): ResourceConfig {
+    if (view.state !== "not-activated" && view.state !== "error") throw new OlpmError("unsupported", `Virtual adapters of partition ${view.definition.name} can not be changed while it runs on this platform.`, { action: "Change its profile with chsyscfg -r prof and activate it again, or shut it down first." });
+    return view.definition.current ?? profileOf(view, view.definition.defaultProfile).resources;
+  }
+
+  #changeable(lparId: LparId, action: LparAction): LparView {
+    const view = this.#hypervisor.view(lparId);
+    if (view.migrationId !== null) throw new OlpmError("conflict", `The partition ${view.definition.name} is taking part in a migration.`, { hsc: "OLPM-P02", action: "Wait until it ends, or stop it with migrlpar -o s." });
+    if (!lparCan(action, view.state)) throw new OlpmError("wrong-state", `The partition ${view.definition.name} is ${view.state}; this is not possible in that state.`, { action: action === "remove" ? "Shut it down first." : undefined });
+    return view;
+  }
+
+  /** The profile with addresses for its adapters, after every check that needs the system. */
+  #checked(profile: Profile, lparId: LparId): Profile {
+    const { config, vswitches } = this.#hypervisor;
+    const { resources } = profile;
+    const { memory, proc } = resources;
+    for (const [name, bytes] of [["min_mem", memory.minBytes], ["desired_mem", memory.desiredBytes], ["max_mem", memory.maxBytes]] as const)
+      if (bytes % config.lmbBytes !== 0 || bytes <= 0) throw new OlpmError("invalid-argument", `${name}=${bytesToMb(bytes)} is not a multiple of the logical memory block size of ${bytesToMb(config.lmbBytes)} MB.`);
+    if (memory.desiredBytes > config.memoryBytes) throw new OlpmError("insufficient-memory", `desired_mem=${bytesToMb(memory.desiredBytes)} is more than the system's ${bytesToMb(config.memoryBytes)} MB.`);
+    if (unitsOf(resources) > config.processors * 100 || proc.desiredProcs > config.processors * 10) throw new OlpmError("insufficient-processors", `The profile asks for more than the system's ${config.processors} processors.`);
+    const slots = [...resources.scsi.map((one) => one.slot), ...resources.ethernet.map((one) => one.slot)];
+    const twice = slots.find((slot, index) => slots.indexOf(slot) !== index);
+    if (twice !== undefined) throw new OlpmError("invalid-argument", `Virtual slot ${twice} is given to two adapters.`);
+    const outside = slots.find((slot) => slot < 2 || slot >= resources.maxVirtualSlots);
+    if (outside !== undefined) throw new OlpmError("invalid-argument", `Virtual slot ${outside} is outside 2 to ${resources.maxVirtualSlots - 1} (max_virtual_slots=${resources.maxVirtualSlots}; 0 and 1 are the terminals').`);
+    for (const adapter of resources.ethernet) vswitches.get(adapter.vswitch);
+    return { ...profile, resources: { ...resources, ethernet: resources.ethernet.map((adapter) => ({ ...adapter, mac: adapter.mac ?? this.#macFor(adapter, lparId) })) } };
+  }
+
+  /** An adapter keeps its address over all profiles of its partition; others get the system's prefix, a counter and the slot. */
+  #macFor(adapter: VirtualEthernetAdapter, lparId: LparId): VirtualEthernetAdapter["mac"] {
+    const { store } = this.#hypervisor;
+    const row = store.lpar(lparId);
+    const known = [...(row?.definition.current?.ethernet ?? []), ...(row?.definition.profiles ?? []).flatMap((profile) => profile.resources.ethernet)].find((one) => one.slot === adapter.slot && one.mac !== null);
+    if (known) return known.mac;
+    let prefix = store.fact("mac_prefix", z.string());
+    if (prefix === undefined) {
+      const bytes = randomBytes(3);
+      bytes[0] = (bytes[0]! & 0xfc) | 0x02; // locally administered, unicast
+      store.putFact("mac_prefix", (prefix = bytes.toString("hex").toUpperCase()));
+    }
+    const number = (store.fact("mac_next", z.number()) ?? 1) & 0xffff;
+    store.putFact("mac_next", number + 1);
+    return MacAddress.parse(`${prefix}${number.toString(16).padStart(4, "0")}${(adapter.slot & 0xff).toString(16).padStart(2, "0")}`.toUpperCase());
+  }
+}
+
+/** @throws OlpmError not-found HSCL8016 */
+function profileOf(view: LparView, name: string): Profile {
+  const found = view.definition.profiles.find((profile) => profile.name === name);
+  if (!found) throw new OlpmError("not-found", `The profile ${name} of partition ${view.definition.name} was not found.`, { hsc: "HSCL8016" });
+  return found;
+}
+
+function viosRow(hardware: ViosHardware): LparRow {
+  const memory = { minBytes: VIOS_MEMORY_BYTES, desiredBytes: VIOS_MEMORY_BYTES, maxBytes: VIOS_MEMORY_BYTES };
+  const proc = { mode: "shared", minProcs: 1, desiredProcs: 1, maxProcs: 1, minUnits: VIOS_UNITS, desiredUnits: VIOS_UNITS, maxUnits: 100, sharingMode: "uncap", uncapWeight: 255 } as const;
+  const ethernet = [{ slot: SlotNumber.parse(hardware.sea.trunkSlot), ieee: true, portVlanId: hardware.sea.vlanIds[0]!, additionalVlanIds: hardware.sea.vlanIds.slice(1), trunkPriority: hardware.sea.trunkPriority, required: true, vswitch: hardware.sea.vswitch, mac: null }];
+  const resources: ResourceConfig = { memory, proc, maxVirtualSlots: 200, scsi: [], ethernet, bootMode: "norm", compatMode: "default" };
+  const settings = { autoStart: true, availPriority: 191, description: "", keylock: "norm" as const, allowPerfCollection: false, migrationDisabled: false, syncCurrProfile: false, timeRef: false, msp: hardware.msp };
+  return {
+    lparId: LparIdSchema.parse(hardware.lparId),
+    revision: 0,
+    definition: { name: hardware.name, uuid: randomUUID(), environment: "vioserver", settings, profiles: [{ name: "default", resources }], defaultProfile: "default", currentProfile: "default", current: resources },
+    ownership: { kind: "owner", generation: 1 as never, migrationId: null },
+    storage: [],
+    migrationId: null,
+    power: "off",
+    failed: false,
+    startedAt: null,
+    devices: { disks: [], adapters: [], targets: [] },
+  };
+}

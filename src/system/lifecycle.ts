@@ -1,0 +1,195 @@
+/**
+ * Activation and shutdown of partitions, Virtual I/O Servers included. One operation for a partition at a time; the durable record comes before the
+ * process, the storage is open before the processors run.
+ */
+import { OlpmError, toOlpmError } from "../kit/errors.js";
+import type { LparId } from "../model/ids.js";
+import { lparCan } from "../model/lpar-can.js";
+import type { BootMode, LparView, ResourceConfig } from "../model/lpar.js";
+import { collidingSlots } from "./qemu/arguments.js";
+import type { SystemHypervisor } from "./hypervisor.js";
+
+export interface Activation {
+  readonly lparId: LparId;
+  readonly profile: string | null;
+  readonly bootMode: BootMode | null;
+  readonly keylock: "norm" | "manual" | null;
+}
+export interface Shutdown {
+  readonly lparId: LparId;
+  readonly how: "os" | "delayed" | "immediate";
+  readonly restart: boolean;
+}
+
+export class Lifecycle {
+  readonly #hypervisor: SystemHypervisor;
+  readonly #busy = new Map<LparId, string>();
+
+  constructor(hypervisor: SystemHypervisor) {
+    this.#hypervisor = hypervisor;
+  }
+
+  /** @throws OlpmError wrong-state HSCL3681 (runs already), HSCL3680 (no configuration) | insufficient-memory, insufficient-processors HSCL03EC | and what the hypervisor says */
+  async activate(params: Activation): Promise<void> {
+    const hypervisor = this.#hypervisor;
+    const view = hypervisor.view(params.lparId);
+    this.assertNotMigrating(view);
+    if (!lparCan("activate", view.state)) throw new OlpmError("wrong-state", `The partition ${view.definition.name} is ${view.state} and can not be activated.`, { hsc: "HSCL3681" });
+    await this.#exclusively(view, "activation", async () => {
+      if (view.definition.environment === "vioserver") return this.#activateVios(params.lparId);
+      await this.#activateClient(view, params);
+    });
+  }
+
+  /** @throws OlpmError wrong-state HSCL1558 (does not run) | guest-not-answering HSCL0DB4 */
+  async shutdown(params: Shutdown): Promise<void> {
+    const view = this.#hypervisor.view(params.lparId);
+    this.assertNotMigrating(view);
+    if (!lparCan("shutdown", view.state)) throw new OlpmError("wrong-state", `The partition ${view.definition.name} is not running.`, { hsc: "HSCL1558" });
+    if (view.definition.environment === "vioserver") return this.#exclusively(view, "shutdown", () => this.#shutdownVios(params));
+    if (params.how === "immediate") return this.#exclusively(view, "shutdown", () => this.#powerOff(view, params.restart));
+    const process = this.#hypervisor.process(params.lparId);
+    if (!process || view.runtime.rmc !== "active")
+      throw new OlpmError("guest-not-answering", `The operating system of partition ${view.definition.name} can not be asked to shut down, since its RMC connection is not active.`, { hsc: "HSCL0DB4", action: "Use -o shutdown --immed to power the partition off without the operating system." });
+    // The partition's process ends when the operating system powers off, and that is what changes the state.
+    if (!params.restart) this.#hypervisor.setTransition(params.lparId, "shutting-down");
+    await process.guest.shutdown(params.restart ? "reboot" : "powerdown").catch((error: unknown) => {
+      this.#hypervisor.setTransition(params.lparId, null);
+      throw error;
+    });
+  }
+
+  /** Brings the Virtual I/O Servers and partitions that should run into that state, when this process starts. `fresh`: the host was booted since. */
+  async recover(fresh: boolean): Promise<void> {
+    const hypervisor = this.#hypervisor;
+    for (const hardware of hypervisor.config.vioses) {
+      const row = hypervisor.row(hardware.lparId);
+      try {
+        if (await hypervisor.supervisor.adopt(hardware)) {
+          hypervisor.update(row.lparId, (now) => ({ ...now, power: "on", failed: false }));
+          hypervisor.log.info({ vios: hardware.name }, "Virtual I/O Server adopted");
+        } else if (row.power === "on" || (fresh && row.definition.settings.autoStart)) await this.#activateVios(row.lparId);
+      } catch (error) {
+        hypervisor.log.error({ err: error, vios: hardware.name }, "a Virtual I/O Server could not be started");
+      }
+    }
+    await hypervisor.arrangeTrunks();
+  }
+  async autoStart(): Promise<void> {
+    for (const view of this.#hypervisor.views().filter((one) => one.definition.environment !== "vioserver" && one.definition.settings.autoStart && lparCan("activate", one.state) && one.migrationId === null)) {
+      await this.activate({ lparId: view.lparId, profile: null, bootMode: null, keylock: null }).catch((error: unknown) => this.#hypervisor.log.error({ err: error, lpar: view.definition.name }, "a partition with auto_start could not be activated"));
+    }
+  }
+
+  assertNotMigrating(view: LparView): void {
+    if (view.migrationId !== null)
+      throw new OlpmError("conflict", `The partition ${view.definition.name} is taking part in a migration.`, { hsc: "OLPM-P02", action: "Wait until it ends, or stop it with migrlpar -o s." });
+  }
+
+  async #activateClient(view: LparView, params: Activation): Promise<void> {
+    const hypervisor = this.#hypervisor;
+    const { lparId } = view;
+    const resources = this.#configuration(view, params.profile);
+    const slots = [...resources.scsi.map((adapter) => adapter.slot), ...resources.ethernet.map((adapter) => adapter.slot)];
+    const colliding = collidingSlots(slots);
+    if (colliding.length > 0)
+      throw new OlpmError("invalid-argument", `The virtual slots ${colliding.join(", ")} of partition ${view.definition.name} can not be used together with its other adapters.`, { action: "On this platform two adapters of a partition must not have slots that are equal modulo 16, and 0 and 1 are the terminals'." });
+    hypervisor.assertFits(resources, lparId);
+    this.#assertServersRun(view, resources);
+    hypervisor.setTransition(lparId, "starting");
+    try {
+      hypervisor.update(lparId, (row) => ({
+        ...row,
+        power: "on",
+        failed: false,
+        startedAt: new Date().toISOString(),
+        definition: { ...row.definition, current: resources, currentProfile: params.profile ?? row.definition.currentProfile ?? row.definition.defaultProfile, settings: params.keylock === null ? row.definition.settings : { ...row.definition.settings, keylock: params.keylock } },
+      }));
+      await hypervisor.setGates(lparId, "open");
+      const process = await hypervisor.startProcess(lparId, { incoming: false, ...(params.bootMode === null ? {} : { bootMode: params.bootMode }) });
+      await process.run();
+      hypervisor.guests.watch(lparId, process);
+    } catch (thrown) {
+      await hypervisor.endProcess(lparId);
+      await hypervisor.setGates(lparId, "closed").catch((error: unknown) => hypervisor.log.warn({ err: error }, "closing the gates after a failed activation"));
+      hypervisor.update(lparId, (row) => ({ ...row, power: "off" }));
+      throw toOlpmError(thrown, `activating partition ${view.definition.name}`);
+    } finally {
+      hypervisor.setTransition(lparId, null);
+    }
+  }
+
+  /** The profile's configuration, or the current one, else the default profile's. */
+  #configuration(view: LparView, profile: string | null): ResourceConfig {
+    const { definition } = view;
+    if (profile === null && definition.current) return definition.current;
+    const name = profile ?? definition.defaultProfile;
+    const found = definition.profiles.find((one) => one.name === name);
+    if (found) return found.resources;
+    if (profile === null) throw new OlpmError("wrong-state", `The partition ${definition.name} has no current configuration; activate it with a profile.`, { hsc: "HSCL3680" });
+    throw new OlpmError("not-found", `The profile ${profile} of partition ${definition.name} was not found.`, { hsc: "HSCL8016" });
+  }
+
+  #assertServersRun(view: LparView, resources: ResourceConfig): void {
+    for (const adapter of resources.scsi.filter((one) => one.role === "client" && one.required)) {
+      const running = adapter.remoteLparId !== null && this.#hypervisor.supervisor.get(adapter.remoteLparId) !== undefined;
+      if (!running) throw new OlpmError("wrong-state", `The required virtual SCSI adapter in slot ${adapter.slot} of partition ${view.definition.name} has no running Virtual I/O Server.`, { hsc: "HSCL0DB9", action: "Activate the Virtual I/O Server first." });
+    }
+  }
+
+  async #powerOff(view: LparView, restart: boolean): Promise<void> {
+    const hypervisor = this.#hypervisor;
+    hypervisor.setTransition(view.lparId, "shutting-down");
+    try {
+      await hypervisor.endProcess(view.lparId);
+      await hypervisor.setGates(view.lparId, "closed");
+      hypervisor.update(view.lparId, (row) => ({ ...row, power: "off", failed: false }));
+    } finally {
+      hypervisor.setTransition(view.lparId, null);
+    }
+    if (restart) await this.#activateClient(hypervisor.view(view.lparId), { lparId: view.lparId, profile: null, bootMode: null, keylock: null });
+  }
+
+  async #activateVios(lparId: LparId): Promise<void> {
+    const hypervisor = this.#hypervisor;
+    const hardware = hypervisor.config.vioses.find((one) => one.lparId === lparId);
+    if (!hardware) throw new OlpmError("wrong-state", "this Virtual I/O Server has no hardware in the system's configuration");
+    hypervisor.setTransition(lparId, "starting");
+    try {
+      hypervisor.update(lparId, (row) => ({ ...row, power: "on", failed: false, startedAt: new Date().toISOString() }));
+      await hypervisor.network.addTrunk(hypervisor.trunkOf(lparId));
+      await hypervisor.supervisor.start(hardware, hypervisor.devicesFor(lparId));
+      await hypervisor.arrangeTrunks();
+    } catch (error) {
+      hypervisor.update(lparId, (row) => ({ ...row, power: "off", failed: true }));
+      throw error;
+    } finally {
+      hypervisor.setTransition(lparId, null);
+    }
+  }
+
+  async #shutdownVios({ lparId, how, restart }: Shutdown): Promise<void> {
+    const hypervisor = this.#hypervisor;
+    hypervisor.setTransition(lparId, "shutting-down");
+    try {
+      await hypervisor.network.removeTrunk(lparId, hypervisor.trunkOf(lparId).vlanId);
+      await hypervisor.supervisor.stop(lparId, how === "immediate" ? "immediate" : "clean");
+      hypervisor.update(lparId, (row) => ({ ...row, power: "off", failed: false }));
+      await hypervisor.arrangeTrunks();
+    } finally {
+      hypervisor.setTransition(lparId, null);
+    }
+    if (restart) await this.#activateVios(lparId);
+  }
+
+  async #exclusively(view: LparView, operation: string, work: () => Promise<void>): Promise<void> {
+    const other = this.#busy.get(view.lparId);
+    if (other !== undefined) throw new OlpmError("conflict", `Another operation (${other}) is under way for partition ${view.definition.name}.`, { action: "Wait until it ends.", retryable: true });
+    this.#busy.set(view.lparId, operation);
+    try {
+      await work();
+    } finally {
+      this.#busy.delete(view.lparId);
+    }
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Supervises the Virtual I/O Server processes of this system. A VIOS outlives this process and is adopted again by its pid file; its death is told to
+ * whoever listens, with the reason. The device list that a VIOS reports is kept in its row, so that the next start of it gets it back.
+ *
+ *   absent -> starting -> connected -> (connection lost: reconnect while the process lives) -> lost
+ */
+import { spawn } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { OlpmError, toOlpmError } from "../kit/errors.js";
+import type { Logger } from "../kit/log.js";
+import { identify, isAlive, killAndWait, type ProcessIdentity } from "../kit/proc.js";
+import { until } from "../kit/wait.js";
+import type { LparId } from "../model/ids.js";
+import { RpcPeer } from "../wire/rpc.js";
+import type { SystemConfig, ViosHardware } from "../wire/system-config.js";
+import { systemVios, type ViosConfig, type ViosDevices } from "../wire/system-vios.js";
+import { connectUnix } from "../wire/transport.js";
+import { mtmsText } from "../model/system.js";
+import type { ViosHandle } from "./contract.js";
+
+/** From start to its `ready` file: Node starts, the SAN is asked, the storage daemon answers. */
+const START_MS_MAX = 60_000;
+const RECONNECT_MS_MAX = 10_000;
+const SHUTDOWN_MS_MAX = 30_000;
+
+export interface ViosHooks {
+  devicesChanged(lparId: LparId, devices: ViosDevices): void;
+  /** the process is gone without our doing */
+  lost(lparId: LparId, reason: OlpmError): void;
+}
+
+interface Running {
+  readonly handle: ViosHandle;
+  readonly identity: ProcessIdentity;
+  peer: RpcPeer;
+  /** its end was asked for */
+  ending: boolean;
+}
+
+export class ViosSupervisor {
+  readonly #config: SystemConfig;
+  readonly #log: Logger;
+  readonly #hooks: ViosHooks;
+  readonly #running = new Map<LparId, Running>();
+
+  constructor(config: SystemConfig, log: Logger, hooks: ViosHooks) {
+    this.#config = config;
+    this.#log = log;
+    this.#hooks = hooks;
+  }
+
+  handles(): ViosHandle[] {
+    return [...this.#running.values()].map((one) => one.handle);
+  }
+  get(lparId: LparId): ViosHandle | undefined {
+    return this.#running.get(lparId)?.handle;
+  }
+  pid(lparId: LparId): number | null {
+    return this.#running.get(lparId)?.identity.pid ?? null;
+  }
+
+  /** Starts the process and waits until it serves. @throws OlpmError refused with its last words | timeout */
+  async start(hardware: ViosHardware, devices: ViosDevices): Promise<void> {
+    const at = this.#paths(hardware);
+    fs.rmSync(at.dir, { recursive: true, force: true });
+    fs.mkdirSync(at.dir, { recursive: true, mode: 0o700 });
+    fs.writeFileSync(at.config, JSON.stringify(this.#viosConfig(hardware, devices)), { mode: 0o600 });
+    const out = fs.openSync(at.output, "w", 0o600);
+    const main = path.resolve(import.meta.dirname, "../main.js");
+    const argv = [`--net=/run/netns/${hardware.namespace}`, "--", process.execPath, "--enable-source-maps", main, "vios", "--config", at.config];
+    const child = spawn("nsenter", argv, { detached: true, stdio: ["ignore", out, out] });
+    fs.closeSync(out);
+    child.on("error", () => undefined);
+    child.unref();
+    const identity = child.pid === undefined ? undefined : identify(child.pid);
+    const words = () => fs.readFileSync(at.output, "utf8").trim().split("\n").slice(-2).join(" | ");
+    if (!identity) throw new OlpmError("refused", `the Virtual I/O Server ${hardware.name} could not be started`);
+    fs.writeFileSync(at.pid, JSON.stringify(identity), { mode: 0o600 });
+    try {
+      await until(
+        () => {
+          if (!isAlive(identity)) throw new OlpmError("refused", `the Virtual I/O Server ${hardware.name} ended while it started: ${words() || "it said nothing"}`);
+          return fs.existsSync(at.ready) ? true : undefined;
+        },
+        { what: `the Virtual I/O Server ${hardware.name}`, deadlineMs: START_MS_MAX, everyMs: 20 },
+      );
+      await this.#connect(hardware, identity);
+    } catch (error) {
+      await killAndWait(identity);
+      throw error;
+    }
+  }
+
+  /** Finds the process that an earlier system process started. False: none lives. */
+  async adopt(hardware: ViosHardware): Promise<boolean> {
+    const at = this.#paths(hardware);
+    if (!fs.existsSync(at.pid)) return false;
+    const identity = JSON.parse(fs.readFileSync(at.pid, "utf8")) as ProcessIdentity;
+    if (!isAlive(identity)) return false;
+    await this.#connect(hardware, identity);
+    return true;
+  }
+
+  /** Ends a VIOS: cleanly, or at once. Not running counts as ended. */
+  async stop(lparId: LparId, how: "clean" | "immediate"): Promise<void> {
+    const running = this.#running.get(lparId);
+    if (!running) return;
+    running.ending = true;
+    if (how === "clean") {
+      await running.handle.client.call("vios.shutdown", {}, { deadlineMs: SHUTDOWN_MS_MAX }).catch((error: unknown) => this.#log.warn({ err: error, vios: running.handle.name }, "a Virtual I/O Server did not shut down by itself"));
+      await until(() => (isAlive(running.identity) ? undefined : true), { what: "the end of the Virtual I/O Server", deadlineMs: 5_000, everyMs: 20 }).catch(() => undefined);
+    }
+    await killAndWait(running.identity);
+    this.#running.delete(lparId);
+    running.peer.destroy();
+  }
+
+  /** Lets go of the processes, which live on. */
+  close(): void {
+    for (const running of this.#running.values()) {
+      running.ending = true;
+      running.peer.destroy();
+    }
+    this.#running.clear();
+  }
+
+  async #connect(hardware: ViosHardware, identity: ProcessIdentity): Promise<void> {
+    const at = this.#paths(hardware);
+    const peer = new RpcPeer(await connectUnix(at.socket), { self: `system:${this.#config.name}`, caller: `vios:${hardware.name}`, log: this.#log, silenceMsMax: 0 });
+    const client = peer.client(systemVios);
+    client.on("devices.changed", (devices) => this.#hooks.devicesChanged(hardware.lparId, devices));
+    const handle: ViosHandle = { lparId: hardware.lparId, name: hardware.name, hardware, nbdSocket: at.nbd, client };
+    const running: Running = { handle, identity, peer, ending: false };
+    this.#running.set(hardware.lparId, running);
+    void peer.closed.then((reason) => this.#disconnected(hardware, running, reason));
+    const { devices } = await client.call("vios.status", {});
+    this.#hooks.devicesChanged(hardware.lparId, devices);
+  }
+
+  async #disconnected(hardware: ViosHardware, running: Running, reason: OlpmError): Promise<void> {
+    if (running.ending || this.#running.get(hardware.lparId) !== running) return;
+    try {
+      await until(
+        async () => {
+          if (!isAlive(running.identity)) throw new OlpmError("peer-lost", `the process of the Virtual I/O Server ${hardware.name} ended`);
+          return this.#connect(hardware, running.identity).then(
+            () => true,
+            () => undefined,
+          );
+        },
+        { what: `the connection to the Virtual I/O Server ${hardware.name}`, deadlineMs: RECONNECT_MS_MAX, everyMs: 100 },
+      );
+      this.#log.warn({ vios: hardware.name, err: reason }, "the connection to a Virtual I/O Server was lost and made again");
+    } catch (error) {
+      // Alive but unreachable would serve storage that nobody controls: it is ended.
+      await killAndWait(running.identity).catch(() => undefined);
+      this.#running.delete(hardware.lparId);
+      this.#hooks.lost(hardware.lparId, toOlpmError(error, `Virtual I/O Server ${hardware.name}`));
+    }
+  }
+
+  #paths(hardware: ViosHardware) {
+    const dir = path.join(this.#config.runDir, `v${hardware.lparId}`);
+    return { dir, config: path.join(dir, "config.json"), output: path.join(dir, "output"), pid: path.join(dir, "pid.json"), ready: path.join(dir, "ready"), socket: path.join(dir, "vios.sock"), nbd: path.join(dir, "nbd.sock") };
+  }
+
+  #viosConfig(hardware: ViosHardware, devices: ViosDevices): ViosConfig {
+    const at = this.#paths(hardware);
+    return {
+      systemName: this.#config.name,
+      mtms: mtmsText(this.#config.mtms),
+      name: hardware.name,
+      lparId: hardware.lparId,
+      runDir: at.dir,
+      logFile: path.join(this.#config.stateDir, "logs", `${hardware.name}.log`),
+      socket: at.socket,
+      nbdSocket: at.nbd,
+      san: hardware.san,
+      sea: [{ name: "ent0", uplink: hardware.uplink, trunk: trunkInterface(0), vlanIds: hardware.sea.vlanIds, address: hardware.address, prefix: hardware.prefix }],
+      mover: hardware.msp ? { host: hardware.address, port: hardware.moverPort, concurrentMax: hardware.moverConcurrentMax, tls: hardware.tls } : null,
+      moverProgram: path.join(this.#config.nativeDir, "mover"),
+      devices,
+    };
+  }
+}
+
+/** Name of a trunk's interface in the VIOS's namespace. */
+export const trunkInterface = (index: number): string => `trunk${index}`;
