@@ -1,0 +1,46 @@
+/**
+ * Entry of every OpenLPM process: `node dist/src/main.js VERB ARGUMENT...`. The launcher `openlpm` calls it for people, a system calls it for its
+ * Virtual I/O Servers, the laboratory for its parts. It loads the verb's own room and nothing else, so that one process has no other's code.
+ *
+ * Exit status: the verb's own, 1 for an error, 2 for an unknown verb. A verb that gives no status is a service and runs on.
+ */
+import { operatorLine, toOlpmError } from "./kit/errors.js";
+
+/** A verb that has given its status ends within this, whatever it left open. */
+const LINGER_MS_MAX = 3_000;
+
+type Verb = (argv: readonly string[]) => Promise<number | void>;
+
+const VERBS: Readonly<Record<string, Verb>> = {
+  console: async (argv) => (await import("./console/main.js")).runConsole(argv),
+  demo: async (argv) => (await import("./lab/demo.js")).runDemo(argv),
+  hmc: async (argv) => (await import("./lab/hmc.js")).runHmcVerb(argv),
+  lab: async (argv) => (await import("./lab/main.js")).runLab(argv),
+  system: async (argv) => (await import("./system/main.js")).runSystem(argv),
+  vios: async (argv) => (await import("./vios/main.js")).runVios(argv),
+};
+
+async function main([name, ...argv]: readonly string[]): Promise<number | void> {
+  const verb = name !== undefined && Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
+  if (!verb) {
+    const known = [...Object.keys(VERBS), "test"].sort().join(", ");
+    process.stderr.write(`openlpm: ${name === undefined ? "no verb" : `unknown verb "${name}"`}; one of: ${known} (openlpm --help)\n`);
+    return 2;
+  }
+  try {
+    return await verb(argv);
+  } catch (thrown) {
+    process.stderr.write(`${operatorLine(toOlpmError(thrown, `openlpm ${name}`))}\n`);
+    if (process.env["OPENLPM_LOG"] === "debug") console.error(thrown);
+    return 1;
+  }
+}
+
+// The reader of our output may leave before us (`openlpm lab status | head -1`).
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
+const status = await main(process.argv.slice(2));
+if (typeof status === "number") {
+  process.exitCode = status;
+  setTimeout(() => process.exit(), LINGER_MS_MAX).unref();
+}
