@@ -37,6 +37,7 @@ export const MigrationError = z.object({ code: z.string(), message: z.string(), 
 export type MigrationError = z.infer<typeof MigrationError>;
 
 export const MigrationEnd = z.object({ system: SystemName, lparId: LparId, mspLparId: LparId.nullable(), mspName: z.string().nullable(), mspAddress: z.string().nullable() });
+export type MigrationEnd = z.infer<typeof MigrationEnd>;
 
 export const MigrationRecord = z.object({
   id: MigrationId,

@@ -1,0 +1,51 @@
+/** Gathers what the rules of mobility look at: from the console's cache where it is fresh by events, and by asking the two systems where only they can know. */
+import { OlpmError, toOlpmError } from "../../kit/errors.js";
+import type { LparView } from "../../model/lpar.js";
+import type { LparId } from "../../model/ids.js";
+import type { MobilityFacts, SystemFacts } from "../../mobility/facts.js";
+import { moverPairs } from "../../mobility/movers.js";
+import { kindOf } from "../../mobility/plan.js";
+import type { ManagedSystem, MobilityRequest } from "../contract.js";
+
+const PROBE_MS_MAX = 20_000;
+/** The operating system's scripts get the operator's wait time (hmc-cli 2.3, `-w`), 3 minutes when nothing was said. */
+const WAIT_MINUTES_DEFAULT = 3;
+
+export const waitMs = (request: MobilityRequest): number => (request.options.waitMinutes === 0 ? Infinity : (request.options.waitMinutes ?? WAIT_MINUTES_DEFAULT) * 60_000);
+
+function systemFacts(system: ManagedSystem): SystemFacts {
+  if (system.view === null) throw new OlpmError("peer-lost", `The managed system ${system.name} can not be reached (No Connection).`, { hsc: "HSCL0237", action: "Check that its host and its openlpm system process run.", retryable: true });
+  return { view: system.view, connected: system.connected, lpars: system.lpars() };
+}
+
+export async function gatherFacts(request: MobilityRequest, lpar: LparView, signal: AbortSignal): Promise<MobilityFacts> {
+  const { source, destination, options } = request;
+  const luns = [...new Set(lpar.storage.map((mapping) => mapping.lun))];
+  const current = lpar.definition.current ?? lpar.definition.profiles.find((profile) => profile.name === lpar.definition.defaultProfile)?.resources;
+  const base = {
+    source: systemFacts(source),
+    destination: systemFacts(destination),
+    lpar,
+    wanted: { destLparId: options.destLparId ?? null, sourceMsp: options.sourceMsp ?? null, destMsp: options.destMsp ?? null, scsi: options.scsiMappings ?? [] },
+  };
+  const active = kindOf(base) === "active" && lpar.state === "running";
+  const [found, fits, guest, movers] = await Promise.all([
+    luns.length === 0 ? [] : destination.client.call("migration.probeStorage", { luns }, { signal, deadlineMs: PROBE_MS_MAX }).then((answer) => answer.found),
+    current === undefined ? null : destination.client.call("system.fits", { resources: current }, { signal }),
+    active && lpar.migrationId === null ? source.client.call("migration.checkGuest", { lparId: lpar.lparId }, { signal, deadlineMs: waitMs(request) }) : null,
+    active ? probeMovers(base, source, destination, signal) : null,
+  ]);
+  return { ...base, luns: found, fits, guest, movers };
+}
+
+/** A real connection between the movers that the plan would use. */
+async function probeMovers(base: Pick<MobilityFacts, "source" | "destination" | "wanted">, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<{ reachable: boolean; detail: string } | null> {
+  const pair = moverPairs(base)[0];
+  if (!pair) return null;
+  try {
+    const peer = await destination.client.call("migration.moverAddress", { mspLparId: pair.destMspLparId as LparId }, { signal });
+    return await source.client.call("migration.probeMover", { mspLparId: pair.sourceMspLparId as LparId, peer }, { signal, deadlineMs: PROBE_MS_MAX });
+  } catch (error) {
+    return { reachable: false, detail: toOlpmError(error, "asking the movers").message };
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Moves partitions: validates, then runs the saga of steps.ts with its journal on the source system. A console that starts, or reaches a system again, takes
+ * up the open migrations that bear its name and that it does not drive yet.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { OlpmError, operatorLine, toOlpmError } from "../../kit/errors.js";
+import type { Logger } from "../../kit/log.js";
+import type { LparId, MigrationId } from "../../model/ids.js";
+import type { MigrationEnd, MigrationRecord } from "../../model/migration.js";
+import { validate, type Validation } from "../../mobility/plan.js";
+import { parseEntry, type JournalEntry } from "../../saga/journal.js";
+import { runSaga, type SagaOutcome } from "../../saga/saga.js";
+import type { Finding, ManagedSystem, MigrationResult, Mobility, MobilityRequest, ValidationResult } from "../contract.js";
+import type { ConsoleInventory } from "../inventory/inventory.js";
+import { gatherFacts, waitMs } from "./facts.js";
+import { followCopy, reached } from "./follow.js";
+import { asRecordError, POINT_OF_NO_RETURN, STEPS, type MigrationContext, type MigrationParams } from "./steps.js";
+
+/** Pause between two tries of a step after the hand-over. */
+const RETRY_MS = 1_000;
+
+export interface MobilityOptions {
+  readonly inventory: ConsoleInventory;
+  readonly consoleName: string;
+  readonly log: Logger;
+}
+
+export function createMobility(options: MobilityOptions): Mobility {
+  return new Runner(options);
+}
+
+class Runner implements Mobility {
+  readonly #options: MobilityOptions;
+  readonly #end = new AbortController();
+  readonly #driving = new Map<string, Promise<unknown>>();
+  readonly #forget: () => void;
+
+  constructor(options: MobilityOptions) {
+    this.#options = options;
+    this.#forget = options.inventory.onConnected((system) => void this.#takeUp(system));
+    for (const system of options.inventory.systems()) if (system.connected) void this.#takeUp(system);
+  }
+
+  async validate(request: MobilityRequest, signal: AbortSignal): Promise<ValidationResult> {
+    const found = await this.#validate(request, signal);
+    return { findings: found.findings, type: found.kind, possibleScsi: found.possibleScsi, suggestedScsi: found.suggestedScsi, possibleMsps: found.pairs };
+  }
+
+  async migrate(request: MobilityRequest, watch: { readonly signal: AbortSignal; readonly onProgress: (record: MigrationRecord) => void }): Promise<MigrationResult> {
+    const validateAt = new Date().toISOString();
+    const found = await this.#validate(request, watch.signal);
+    if (found.plan === null) return { ok: false, findings: found.findings, record: null };
+    if (watch.signal.aborted) throw new OlpmError("aborted", "The migration was stopped before it began.");
+    const { source, lparId } = request;
+    const id = randomUUID() as MigrationId;
+    const end = (system: ManagedSystem, lpar: LparId, msp: { id: number; name: string; address: string } | null): MigrationEnd => ({ system: system.name, lparId: lpar, mspLparId: (msp?.id ?? null) as LparId | null, mspName: msp?.name ?? null, mspAddress: msp?.address ?? null });
+    const { movers } = found.plan;
+    const destination = end(request.destination, (request.options.destLparId ?? lparId) as LparId, movers && { id: movers.destMspLparId, name: movers.destMspName, address: movers.destMspAddress });
+    const begun = await source.client.call("migration.begin", { id, lparId, type: found.kind, destination, sourceMspLparId: (movers?.sourceMspLparId ?? null) as LparId | null, console: this.#options.consoleName });
+    const params: MigrationParams = {
+      id,
+      ticket: randomBytes(32).toString("base64url"),
+      type: found.kind,
+      lparId,
+      lparName: begun.record.lparName,
+      generation: begun.record.generation,
+      source: begun.record.source,
+      destination,
+      destLparId: (request.options.destLparId ?? null) as LparId | null,
+      definition: begun.definition,
+      storage: found.plan.storage as MigrationParams["storage"],
+      waitMs: waitMs(request),
+      console: this.#options.consoleName,
+    };
+    watch.onProgress(begun.record);
+    const warnings = found.findings.filter((finding) => finding.severity === "warning");
+    const outcome = await this.#drive(params, request, [], { stop: watch.signal, onProgress: watch.onProgress, warnings, fresh: true });
+    return this.#result(params, request, outcome, warnings, validateAt);
+  }
+
+  async stop(source: ManagedSystem, lparId: LparId): Promise<void> {
+    const { records } = await source.client.call("migration.list", { history: false });
+    const record = records.find((one) => one.role === "source" && one.source.lparId === lparId);
+    if (!record) throw new OlpmError("wrong-state", "The partition is not migrating.", { hsc: "OLPM-S02", action: "lslparmigr -r lpar shows the migrations in progress." });
+    await source.client.call("migration.stop", { id: record.id });
+  }
+
+  async close(): Promise<void> {
+    this.#forget();
+    this.#end.abort(new OlpmError("aborted", "this console ends; the migration goes on and can be taken up"));
+    await Promise.allSettled([...this.#driving.values()]);
+  }
+
+  async #validate(request: MobilityRequest, signal: AbortSignal): Promise<Validation> {
+    const lpar = this.#options.inventory.lpar(request.source, { lparId: request.lparId });
+    return validate(await gatherFacts(request, lpar, signal));
+  }
+
+  /** Runs the saga; `fresh`: its parameters are not in the journal yet. */
+  #drive(params: MigrationParams, where: Pick<MobilityRequest, "source" | "destination">, entries: readonly JournalEntry[], how: { readonly stop: AbortSignal; readonly onProgress: (record: MigrationRecord) => void; readonly warnings: Finding[]; readonly fresh: boolean }): Promise<SagaOutcome> {
+    const { source, destination } = where;
+    const { id } = params;
+    const log = this.#options.log.child({ migration_id: id, role: "console", lpar: params.lparName });
+    const append = async (entry: unknown) => void (await source.client.call("journal.append", { id, entry }));
+    const context: MigrationContext = {
+      params,
+      source,
+      destination,
+      follow: () => followCopy({ inventory: this.#options.inventory, source, id, onProgress: how.onProgress, stop: how.stop, end: this.#end.signal }),
+      warn: (hsc, message, action) => how.warnings.push({ severity: "warning", hsc, message, action }),
+    };
+    const work = (async () => {
+      if (how.fresh) await append({ params });
+      // Until the copy begins, a stop is the console's to see; then it is the source system's.
+      const steps = STEPS.map((step) => ({
+        ...step,
+        run: async (c: MigrationContext, outputs: ReadonlyMap<string, unknown>) => {
+          if (how.stop.aborted && STEPS.indexOf(step) <= STEPS.findIndex((one) => one.name === POINT_OF_NO_RETURN)) throw new OlpmError("aborted", "The migration was stopped by the user.", { hsc: "HSCLA2CF" });
+          return step.run(c, outputs);
+        },
+      }));
+      const outcome = await runSaga({
+        steps,
+        pointOfNoReturn: POINT_OF_NO_RETURN,
+        context,
+        journal: { append },
+        entries,
+        retryMs: RETRY_MS,
+        signal: this.#end.signal,
+        onStep: (step, event, error) => log.info({ step, event, ...(error ? { error: error.message } : {}) }, "step"),
+      });
+      if (outcome.kind === "undone") await this.#endFailed(params, source, outcome);
+      log.info({ outcome: outcome.kind }, "migration over");
+      return outcome;
+    })();
+    this.#driving.set(id, work);
+    return work.finally(() => this.#driving.delete(id));
+  }
+
+  async #endFailed(params: MigrationParams, source: ManagedSystem, outcome: Extract<SagaOutcome, { kind: "undone" }>): Promise<void> {
+    const status = outcome.error.code === "aborted" ? "stopped" : "failed";
+    await source.client.call("migration.endFailed", { id: params.id, status, error: asRecordError(outcome.error) }, { deadlineMs: 60_000 });
+  }
+
+  async #result(params: MigrationParams, where: Pick<MobilityRequest, "source" | "destination">, outcome: SagaOutcome, warnings: readonly Finding[], validateAt: string): Promise<MigrationResult> {
+    const ask = (system: ManagedSystem) => system.client.call("migration.get", { id: params.id }).catch(() => null);
+    const [mine, theirs] = await Promise.all([ask(where.source), ask(where.destination)]);
+    const resume = theirs?.phaseStartedAt.resume;
+    const record = mine && { ...mine, stoppedMs: mine.stoppedMs ?? theirs?.stoppedMs ?? null, destination: theirs?.destination ?? mine.destination, phaseStartedAt: { validate: validateAt, ...mine.phaseStartedAt, ...(resume === undefined ? {} : { resume }) } };
+    if (outcome.kind === "done") return { ok: true, findings: warnings, record };
+    const cause: Finding = { severity: "error", hsc: outcome.error.hsc ?? "HSCLA2CF", message: outcome.error.message, action: outcome.error.action ?? "" };
+    const left = outcome.left.map(({ step, error }): Finding => ({ severity: "error", hsc: "OLPM-R01", message: `Undoing ${step} did not succeed: ${operatorLine(error)}`, action: "It is tried again when the managed system can be reached; migrlpar -o r does it now." }));
+    const state = where.source.lpars().find((lpar) => lpar.lparId === params.lparId)?.state ?? "in an unknown state";
+    const where_: Finding = { severity: "warning", hsc: "OLPM-R00", message: `Partition ${params.lparName} is ${state} on ${where.source.name}; ${left.length === 0 ? `nothing is reserved on ${where.destination.name}` : `what is left on ${where.destination.name} is named above`}.`, action: "" };
+    return { ok: false, findings: [cause, ...left, ...warnings, where_], record };
+  }
+
+  /** Open migrations of this console that nobody drives: after a crash of the console, or an undo that could not reach a system. */
+  async #takeUp(system: ManagedSystem): Promise<void> {
+    try {
+      const { records } = await system.client.call("migration.list", { history: false });
+      for (const record of records.filter((one) => one.console === this.#options.consoleName && !this.#driving.has(one.id))) {
+        if (record.role === "source") await this.#resume(system, record);
+        else await this.#resolveDestination(system, record);
+      }
+    } catch (error) {
+      this.#options.log.warn({ err: error, system: system.name }, "looking for migrations to take up failed");
+    }
+  }
+
+  async #resume(source: ManagedSystem, record: MigrationRecord): Promise<void> {
+    const log = this.#options.log.child({ migration_id: record.id, lpar: record.lparName });
+    const { entries } = await source.client.call("journal.read", { id: record.id });
+    const params = (entries[0] as { params?: MigrationParams } | undefined)?.params;
+    log.info({ phase: record.phase, status: record.status, entries: entries.length }, "taking up a migration");
+    if (params === undefined) {
+      // Nothing but the lock was taken.
+      await source.client.call("migration.endFailed", { id: record.id, status: "failed", error: asRecordError(new OlpmError("migration-failed", "The console ended before the migration began.", { hsc: "HSCLA2CF" })) });
+      return;
+    }
+    const destination = this.#options.inventory.system(params.destination.system);
+    const never = new AbortController().signal;
+    void this.#drive(params, { source, destination }, entries.slice(1).map(parseEntry), { stop: never, onProgress: () => undefined, warnings: [], fresh: false }).catch((error: unknown) => log.error({ err: toOlpmError(error, "taking up the migration") }, "a migration could not be taken up"));
+  }
+
+  /** A reservation whose source has closed the case: finished or undone as the source's record says. */
+  async #resolveDestination(destination: ManagedSystem, record: MigrationRecord): Promise<void> {
+    const source = this.#options.inventory.system(record.source.system);
+    if (!source.connected) return; // looked at again when it is
+    const theirs = await source.client.call("migration.get", { id: record.id }).catch((error: unknown) => {
+      if (toOlpmError(error, "").code === "not-found") return null;
+      throw error;
+    });
+    if (theirs !== null && theirs.endedAt === null) return;
+    if (theirs?.status === "succeeded") await destination.client.call("migration.finish", { id: record.id });
+    else if (theirs === null || !reached(theirs, "handOver")) await destination.client.call("migration.abandon", { id: record.id, error: theirs?.error ?? null });
+  }
+}

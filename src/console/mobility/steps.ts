@@ -1,0 +1,119 @@
+/**
+ * The steps of a migration in order, each with its undo. The console drives and the systems record: every call is keyed by the migration's id and may be
+ * repeated. The point of no return is inside copyAndHandOver, where the two systems agree alone; that step ends when they have.
+ *
+ *   reserve -> attachStorage -> startShell -> openDestinationMover -> openSourceMover -> prepareGuest -> copyAndHandOver | confirmGuest -> cleanSource -> finish
+ *
+ * `begin` (the lock and the record on the source) is before them and `endFailed` after an undo: runner.ts.
+ */
+import { OlpmError, toOlpmError } from "../../kit/errors.js";
+import { delay } from "../../kit/wait.js";
+import type { Generation, LparId, MigrationId } from "../../model/ids.js";
+import type { LparDefinition } from "../../model/lpar.js";
+import type { MigrationEnd, MigrationError } from "../../model/migration.js";
+import type { Step } from "../../saga/saga.js";
+import type { PlannedStorage } from "../../wire/console-system.js";
+import type { ConsoleSystem } from "../../wire/console-system.js";
+import type { Params, Result } from "../../wire/rpc.js";
+import type { ManagedSystem } from "../contract.js";
+
+/** What a migration needs all along; it lies in the journal, so that another console can go on. */
+export interface MigrationParams {
+  readonly id: MigrationId;
+  readonly ticket: string;
+  readonly type: "active" | "inactive";
+  readonly lparId: LparId;
+  readonly lparName: string;
+  readonly generation: Generation;
+  readonly source: MigrationEnd;
+  readonly destination: MigrationEnd;
+  readonly destLparId: LparId | null;
+  readonly definition: LparDefinition;
+  readonly storage: readonly PlannedStorage[];
+  readonly waitMs: number;
+  readonly console: string;
+}
+export interface MigrationContext {
+  readonly params: MigrationParams;
+  readonly source: ManagedSystem;
+  readonly destination: ManagedSystem;
+  /** runs until the two systems have decided. @throws the recorded error when the partition stays on the source */
+  readonly follow: () => Promise<void>;
+  /** warnings found on the way */
+  readonly warn: (hsc: string, message: string, action: string) => void;
+}
+type Endpoint = Result<ConsoleSystem, "migration.moverAddress">;
+
+/** A system that restarts is back within this; longer is a failure. */
+const AWAY_MS_MAX = 20_000;
+const UNDO_AWAY_MS_MAX = 60_000;
+const STORAGE_MS_MAX = 60_000;
+
+export const asRecordError = (error: OlpmError): MigrationError => ({ code: error.code, message: error.message, hsc: error.hsc ?? null, action: error.action ?? null, reportedBy: error.reportedBy ?? null });
+
+/** Repeats an idempotent call while its system is away. */
+async function patiently<T>(awayMsMax: number, work: () => Promise<T>): Promise<T> {
+  const end = performance.now() + awayMsMax;
+  for (;;) {
+    try {
+      return await work();
+    } catch (thrown) {
+      const error = toOlpmError(thrown, "");
+      if (error.code !== "peer-lost" || error.reportedBy !== undefined || performance.now() > end) throw thrown;
+      await delay(250);
+    }
+  }
+}
+type Call = <M extends keyof ConsoleSystem["methods"]>(method: M, params: Params<ConsoleSystem, M>, deadlineMs?: number) => Promise<Result<ConsoleSystem, M>>;
+const on = (system: ManagedSystem, awayMsMax = AWAY_MS_MAX): Call => (method, params, deadlineMs) => patiently(awayMsMax, () => system.client.call(method, params, deadlineMs === undefined ? {} : { deadlineMs }));
+
+const onlyActive = (work: (context: MigrationContext, outputs: ReadonlyMap<string, unknown>) => Promise<unknown>) => async (context: MigrationContext, outputs: ReadonlyMap<string, unknown>) => (context.params.type === "active" ? work(context, outputs) : null);
+
+export const POINT_OF_NO_RETURN = "copyAndHandOver";
+
+export const STEPS: readonly Step<MigrationContext>[] = [
+  {
+    name: "reserve",
+    run: async ({ params, destination }) => {
+      const { id, type, source, destination: end, destLparId, generation, definition, storage, ticket, console } = params;
+      return on(destination)("migration.reserve", { id, type, source, destination: end, lparId: destLparId, generation, definition, storage: [...storage], ticket, console });
+    },
+    // One undo for all that the destination holds: its process first, then mover, storage and definition.
+    undo: async ({ params, destination }, error) => void (await on(destination, UNDO_AWAY_MS_MAX)("migration.abandon", { id: params.id, error: asRecordError(error) }, STORAGE_MS_MAX)),
+  },
+  { name: "attachStorage", run: ({ params, destination }) => on(destination)("migration.attachStorage", { id: params.id }, STORAGE_MS_MAX) },
+  { name: "startShell", run: onlyActive(({ params, destination }) => on(destination)("migration.startShell", { id: params.id }, STORAGE_MS_MAX)) },
+  { name: "openDestinationMover", run: onlyActive(({ params, destination }) => on(destination)("migration.openDestinationMover", { id: params.id, mspLparId: params.destination.mspLparId! })) },
+  {
+    name: "openSourceMover",
+    run: onlyActive(({ params, source }, outputs) => on(source)("migration.openSourceMover", { id: params.id, ticket: params.ticket, peer: outputs.get("openDestinationMover") as Endpoint }, STORAGE_MS_MAX)),
+  },
+  {
+    name: "prepareGuest",
+    run: onlyActive(async ({ params, source }) => {
+      const verdict = await source.client.call("migration.notifyGuest", { id: params.id, event: "prepare" }, { deadlineMs: params.waitMs });
+      if (!verdict.answered) throw new OlpmError("guest-not-answering", `The management console cannot communicate with partition ${params.lparName}.  Either the network connection is not available or the partition does not have a level of software that is capable of supporting this operation.  Verify the correct network and setup of the partition, and try the operation again.`, { hsc: "HSCLA246", action: verdict.detail });
+      if (!verdict.agreed) throw new OlpmError("guest-refused", `The operating system of partition ${params.lparName} refuses the migration: ${verdict.detail}`, { hsc: "OLPM-VP14", action: "See the scripts in /etc/openlpm/mobility.d of the partition." });
+      return null;
+    }),
+    undo: async ({ params, source }) => void (await source.client.call("migration.notifyGuest", { id: params.id, event: "error" }, { deadlineMs: params.waitMs }).catch(() => undefined)),
+  },
+  {
+    name: POINT_OF_NO_RETURN,
+    run: async ({ params, source, destination, follow }) => {
+      await on(source)("migration.start", { id: params.id, peer: destination.endpoint });
+      await follow();
+      return null;
+    },
+  },
+  {
+    name: "confirmGuest",
+    run: onlyActive(async ({ params, destination, warn }) => {
+      const verdict = await destination.client.call("migration.notifyGuest", { id: params.id, event: "confirm" }, { deadlineMs: params.waitMs }).catch((error: unknown) => ({ answered: false, agreed: false, detail: toOlpmError(error, "confirming").message }));
+      if (!verdict.answered || !verdict.agreed) warn("OLPM-W01", `The operating system of partition ${params.lparName} did not confirm the migration: ${verdict.detail}`, "The partition runs on the destination; see its log /var/log/openlpm-mobility.log.");
+      return null;
+    }),
+  },
+  { name: "cleanSource", run: ({ params, source }) => on(source)("migration.cleanSource", { id: params.id }, STORAGE_MS_MAX) },
+  { name: "finish", run: ({ params, destination }) => on(destination)("migration.finish", { id: params.id }, STORAGE_MS_MAX) },
+];
