@@ -1,0 +1,78 @@
+/** Options of a command line, read by the command's table. The texts of usage errors are the HMC's (hmc-cli 1.8). Pure. */
+import { OlpmError } from "../../kit/errors.js";
+import type { Command, Options, OptionSpec } from "../commands/command.js";
+
+const AGAIN = "Please check your entry and retry the command.";
+const invalid = (name: string) => new OlpmError("invalid-argument", `An invalid parameter was entered. The invalid parameter is ${name}. ${AGAIN}`);
+const missing = (name: string) => new OlpmError("invalid-argument", `The command entered is either missing a required parameter or a parameter value is invalid. The missing or invalid parameter is ${name}. ${AGAIN}`);
+
+/** @throws OlpmError invalid-argument in the HMC's words */
+export function parseOptions(command: Command, argv: readonly string[]): { readonly options: Options; readonly operands: readonly string[] } {
+  const given = new Map<string, string | undefined>();
+  const operands: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at]!;
+    if (!word.startsWith("-") || word === "-") {
+      // `-F name state`: op-test's list of attributes in several words (hmc-cli 1.10).
+      const fields = given.get("-F");
+      if (given.size > 0 && [...given.keys()].at(-1) === "-F" && fields !== undefined && /^[A-Za-z0-9_]+$/.test(word)) given.set("-F", `${fields} ${word}`);
+      else if (command.operands) operands.push(word);
+      else throw invalid(word);
+      continue;
+    }
+    const { spec, glued } = find(command, word);
+    if (given.has(spec.name)) throw new OlpmError("invalid-argument", `The parameter ${spec.name} was entered more than once. ${AGAIN}`);
+    if (spec.argument === null) {
+      given.set(spec.name, "");
+      continue;
+    }
+    const next = argv[at + 1];
+    if (glued !== undefined) given.set(spec.name, glued);
+    else if (next !== undefined && !(next.startsWith("-") && next.length > 1 && !/^-\d/.test(next) && isOption(command, next))) {
+      given.set(spec.name, next);
+      at++;
+    } else if (spec.argumentOptional) given.set(spec.name, undefined);
+    else throw missing(spec.name);
+  }
+  check(command, given);
+  return { options: view(given), operands };
+}
+
+function find(command: Command, word: string): { readonly spec: OptionSpec; readonly glued?: string } {
+  const exact = command.options.find((option) => option.name === word);
+  if (exact) return { spec: exact };
+  const short = command.options.find((option) => option.argument !== null && option.name.length === 2 && word.startsWith(option.name) && !word.startsWith("--"));
+  if (short) return { spec: short, glued: word.slice(2) };
+  throw invalid(word);
+}
+const isOption = (command: Command, word: string): boolean => command.options.some((option) => option.name === word);
+
+function check(command: Command, given: ReadonlyMap<string, string | undefined>): void {
+  for (const spec of command.options) {
+    if (!given.has(spec.name)) {
+      if (spec.required) throw missing(spec.name);
+      continue;
+    }
+    const value = given.get(spec.name);
+    if (spec.argument === null || value === undefined) continue;
+    if (value === "" && !spec.argumentOptional) throw missing(spec.name);
+    if (spec.values && !spec.values.includes(value)) throw missing(spec.name);
+    if (spec.number && !(/^\d{1,9}$/.test(value) && Number(value) >= spec.number.min && Number(value) <= spec.number.max)) throw missing(spec.name);
+  }
+}
+
+function view(given: ReadonlyMap<string, string | undefined>): Options {
+  return {
+    has: (name) => given.has(name),
+    get: (name) => given.get(name),
+    number: (name) => {
+      const value = given.get(name);
+      return value === undefined ? undefined : Number(value);
+    },
+  };
+}
+
+/** The error for an option that is needed in this combination, or whose value is not possible. */
+export const missingParameter = missing;
+/** The error for options that exclude each other, or have no meaning together. */
+export const invalidParameter = invalid;
