@@ -4,7 +4,7 @@ import type { Command } from "../commands/command.js";
 import { parseFilter } from "./filter.js";
 import { list, NOTHING } from "./list-output.js";
 import { parseOptions } from "./options.js";
-import { formatPair, parseRecord, splitList, valueOf } from "./record.js";
+import { formatPair, formatRecord, parseRecord, splitList, valueOf } from "./record.js";
 
 /** hmc-cli 1.11, its table of input records: name, operator and elements of each item. */
 const RECORDS: readonly [string, readonly (readonly [string, string, readonly string[]])[]][] = [
@@ -25,7 +25,7 @@ const RECORDS: readonly [string, readonly (readonly [string, string, readonly st
 test("records of the reference are read as it says", () => {
   for (const [text, expected] of RECORDS) assert.deepEqual(parseRecord(text).map((item) => [item.name, item.operator, splitList(item.value)]), expected, text);
   assert.equal(valueOf(parseRecord("name=a,name=b"), "name"), "b");
-  assert.equal(valueOf(parseRecord("description="), "description"), "");
+  for (const text of ["description=", 'description=""', '"description="']) assert.equal(valueOf(parseRecord(text), "description"), "", text);
 });
 
 test("records that are none are refused", () => {
@@ -36,6 +36,7 @@ test("pairs are written as they are read", () => {
   assert.equal(formatPair("a", "x"), "a=x");
   assert.equal(formatPair("b", ["1", "2"]), '"b=1,2"');
   assert.equal(formatPair("b", ["3/1/1/4,5/0/0"]), '"b=""3/1/1/4,5/0/0"""');
+  assert.equal(formatRecord([["a", "x"], ["b", ["1", "2"]]]), 'a=x,"b=1,2"');
   for (const elements of [["x"], ["x", "y"], ["x,y"], ["x,y", "z"], []]) {
     const [item] = parseRecord(formatPair("b", elements.length === 0 ? "none" : elements));
     assert.deepEqual(splitList(item!.value), elements);
@@ -68,6 +69,8 @@ test("listings of the reference's table (hmc-cli 1.11)", () => {
   }
   assert.equal(list(TABLE, [{ a: "x", b: "Not Activated" }], { hasFields: true, fields: "a b", header: false }), 'x "Not Activated"\n');
   assert.equal(list(TABLE, [{ a: "x", b: "y" }], { hasFields: true, fields: "b:a", header: true }), "b:a\ny:x\n");
+  assert.equal(list(TABLE, [{ a: "x", b: "y" }], { hasFields: true, fields: " b,a ", header: false }), "y,x\n");
+  assert.equal(list(TABLE, [{ a: "x", b: "y" }], { hasFields: true, header: false }), "x,y\n");
   assert.equal(list(TABLE, [], { hasFields: true, fields: "a", header: true }), NOTHING);
   assert.throws(() => list(TABLE, [], { hasFields: true, fields: "UUID", header: false }), /invalid attribute is UUID/);
   assert.throws(() => list(TABLE, [], { hasFields: false, header: true }), /--header/);

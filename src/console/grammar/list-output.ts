@@ -2,7 +2,10 @@
 import { OlpmError } from "../../kit/errors.js";
 import { formatPair, listText } from "./record.js";
 
-/** undefined: does not apply to this object (left out of records, `null` with -F); null: printed as `null` everywhere. */
+/**
+ * undefined: does not apply to this object; null: applies, and is not known. Both are left out of records and are `null` with -F. A value that the HMC prints
+ * as `null` in records too (the name of a partner that does not exist) is that text.
+ */
 export type AttributeValue = string | readonly string[] | null | undefined;
 export interface Attribute<T> {
   readonly name: string;
@@ -21,14 +24,15 @@ export interface Listing {
 
 /** Names and delimiter of an -F list. @throws OlpmError invalid-argument */
 export function parseFields(text: string): { readonly names: readonly string[]; readonly delimiter: string } {
-  const delimiter = /[^A-Za-z0-9_]/.exec(text)?.[0] ?? ",";
-  return { names: text.split(delimiter).map((name) => name.trim()).filter((name) => name !== ""), delimiter };
+  const asked = text.trim();
+  const delimiter = /[^A-Za-z0-9_]/.exec(asked)?.[0] ?? ",";
+  return { names: asked.split(delimiter).map((name) => name.trim()).filter((name) => name !== ""), delimiter };
 }
 
 /** The whole output, with its last newline. @throws OlpmError invalid-argument for an unknown attribute */
 export function list<T>(table: readonly Attribute<T>[], objects: readonly T[], how: Listing): string {
   if (how.header && !how.hasFields) throw new OlpmError("invalid-argument", "An invalid parameter was entered. The invalid parameter is --header. It is only valid with -F. Please check your entry and retry the command.");
-  const { names, delimiter } = how.fields === undefined ? { names: table.filter((one) => !one.onlyAsked).map((one) => one.name), delimiter: "," } : parseFields(how.fields);
+  const { names, delimiter } = how.fields === undefined || how.fields.trim() === "" ? { names: table.filter((one) => !one.onlyAsked).map((one) => one.name), delimiter: "," } : parseFields(how.fields);
   const asked = names.map((name) => {
     const found = table.find((one) => one.name === name);
     if (!found) throw new OlpmError("invalid-argument", `An invalid attribute was entered. The invalid attribute is ${name}. Please check your entry and retry the command.`);
@@ -42,8 +46,7 @@ export function list<T>(table: readonly Attribute<T>[], objects: readonly T[], h
 
 function pair<T>(attribute: Attribute<T>, object: T): string[] {
   const value = attribute.read(object);
-  if (value === undefined) return [];
-  return [formatPair(attribute.name, value === null ? "null" : value)];
+  return value === undefined || value === null ? [] : [formatPair(attribute.name, value)];
 }
 function field(value: AttributeValue, delimiter: string): string {
   const text = value === undefined || value === null ? "null" : listText(value);

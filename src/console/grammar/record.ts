@@ -11,7 +11,7 @@ export interface RecordItem {
   readonly value: string;
 }
 
-const PAIR = /^([A-Za-z0-9_]+)(\+=|-=|=)([\s\S]*)$/;
+const PAIR = /^\s*([A-Za-z0-9_]+)\s*(\+=|-=|=)([\s\S]*)$/;
 
 /** @throws OlpmError invalid-argument, saying what is wrong and where */
 export function parseRecord(text: string): RecordItem[] {
@@ -60,6 +60,7 @@ function splitItems(text: string): string[] {
 const unwrap = (item: string): string => (item.length >= 2 && item.startsWith('"') && item.endsWith('"') && PAIR.test(item.slice(1)) ? item.slice(1, -1) : item);
 /** Quotes after the equals sign: around the whole value, or three at each end around quoted elements. */
 function unwrapValue(value: string): string {
+  if (value === '""') return "";
   if (value.length >= 2 && value.startsWith('"') && !value.startsWith('""') && value.endsWith('"')) return value.slice(1, -1);
   if (value.startsWith('"""') && value.endsWith('"""') && value.length >= 6) return value.slice(1, -1);
   return value;
@@ -95,6 +96,9 @@ export function formatPair(name: string, value: string | readonly string[]): str
   const pair = `${name}=${listText(value)}`;
   return pair.includes(",") ? `"${pair}"` : pair;
 }
+
+/** One record: pairs joined by commas. */
+export const formatRecord = (pairs: readonly (readonly [name: string, value: string | readonly string[]])[]): string => pairs.map(([name, value]) => formatPair(name, value)).join(",");
 
 /** The last value given for a name (hmc-cli 1.11 rule 5). */
 export function valueOf(items: readonly RecordItem[], name: string): string | undefined {
