@@ -1,0 +1,71 @@
+/** Virtual adapters as the HMC writes them in profiles, with slashes (hmc-cli 4.5). */
+import { OlpmError } from "../../kit/errors.js";
+import { LparId, MacAddress, SlotNumber, VlanId } from "../../model/ids.js";
+import type { VirtualEthernetAdapter, VirtualScsiAdapter } from "../../model/lpar.js";
+
+export type LookupVios = (by: { readonly name?: string; readonly id?: number }) => { readonly lparId: number } | undefined;
+
+const SCSI_FORM = "slot/client-or-server/remote-lpar-ID/remote-lpar-name/remote-slot/is-required";
+const ETHERNET_FORM = "slot/is-IEEE/port-vlan-ID/[additional-vlan-IDs]/[trunk-priority]/is-required[/[virtual-switch][/[MAC-address]/...]]";
+const wrong = (attribute: string, text: string, why: string, form: string) => new OlpmError("invalid-argument", `The adapter ${text} of attribute ${attribute} is not valid: ${why}. The form is ${form}. Please check your entry and retry the command.`);
+
+export function slotOf(text: string, attribute: string): number {
+  const slot = Number(text.split("/")[0]);
+  if (!/^\d{1,5}(\/|$)/.test(text) || slot > 65534) throw wrong(attribute, text, "it begins with a virtual slot number", "slot/...");
+  return slot;
+}
+
+export function scsiText(adapter: VirtualScsiAdapter, nameOf: (lparId: number) => string | undefined): string {
+  const { slot, role, remoteLparId, remoteSlot, required } = adapter;
+  return [slot, role, remoteLparId ?? "any", remoteLparId === null ? "" : (nameOf(remoteLparId) ?? ""), remoteSlot ?? "any", required ? 1 : 0].join("/");
+}
+
+/** A server adapter for any client has `any` as its partner; a client names its VIOS by ID or name. @throws OlpmError invalid-argument */
+export function parseScsi(text: string, lookup: LookupVios): VirtualScsiAdapter {
+  const fail = (why: string) => wrong("virtual_scsi_adapters", text, why, SCSI_FORM);
+  const words = text.split("/");
+  if (words.length !== 6) throw fail(`it has ${words.length} fields instead of 6`);
+  const [slotText = "", role = "", idText = "", name = "", remoteSlotText = "", required = ""] = words;
+  const slot = SlotNumber.parse(slotOf(slotText, "virtual_scsi_adapters"));
+  if (role !== "client" && role !== "server") throw fail("the second field is client or server");
+  if (required !== "0" && required !== "1") throw fail("the last field is 0 or 1");
+  const any = idText === "any";
+  if (any && role === "client") throw fail("a client adapter names its server");
+  if (!any && idText !== "" && !/^\d{1,5}$/.test(idText)) throw fail("the remote partition ID is a number or any");
+  let remoteLparId: number | null = null;
+  if (!any) {
+    if (idText === "" && name === "") throw fail("the remote partition's ID or name is missing");
+    const found = lookup({ ...(name === "" ? {} : { name }), ...(idText === "" ? {} : { id: Number(idText) }) });
+    if (!found && role === "client") throw new OlpmError("not-found", `The partition ${name !== "" ? `named ${name}` : `with ID ${idText}`} was not found.`, { hsc: "HSCL8012" });
+    remoteLparId = found?.lparId ?? (idText === "" ? null : Number(idText));
+  }
+  const anySlot = remoteSlotText === "any";
+  if (!anySlot && !/^\d{1,5}$/.test(remoteSlotText)) throw fail("the remote slot is a number or any");
+  return { slot, role, remoteLparId: remoteLparId === null ? null : LparId.parse(remoteLparId), remoteSlot: anySlot ? null : SlotNumber.parse(Number(remoteSlotText)), required: required === "1" };
+}
+
+export function ethernetText(adapter: VirtualEthernetAdapter): string {
+  const { slot, ieee, portVlanId, additionalVlanIds, trunkPriority, required, vswitch, mac } = adapter;
+  return [slot, ieee ? 1 : 0, portVlanId, additionalVlanIds.join(","), trunkPriority, required ? 1 : 0, vswitch, mac ?? "", "all", "none"].join("/");
+}
+
+/** @throws OlpmError invalid-argument */
+export function parseEthernet(text: string): VirtualEthernetAdapter {
+  const fail = (why: string) => wrong("virtual_eth_adapters", text, why, ETHERNET_FORM);
+  const words = text.split("/");
+  if (words.length < 6 || words.length > 10) throw fail(`it has ${words.length} fields`);
+  const [slotText = "", ieee = "", pvid = "", addl = "", trunk = "", required = "", vswitch = "", mac = ""] = words;
+  const slot = SlotNumber.parse(slotOf(slotText, "virtual_eth_adapters"));
+  if (ieee !== "0" && ieee !== "1") throw fail("is-IEEE is 0 or 1");
+  if (required !== "0" && required !== "1") throw fail("is-required is 0 or 1");
+  const vlan = (value: string) => {
+    const parsed = VlanId.safeParse(/^\d{1,4}$/.test(value) ? Number(value) : 0);
+    if (!parsed.success) throw fail(`${value === "" ? "the VLAN ID" : value} is no VLAN ID from 1 to 4094`);
+    return parsed.data;
+  };
+  const priority = trunk === "" ? 0 : Number(trunk);
+  if (!/^\d{0,2}$/.test(trunk) || priority > 15) throw fail("the trunk priority is 0 to 15");
+  const address = mac === "" ? undefined : MacAddress.safeParse(mac.toUpperCase());
+  if (address && !address.success) throw fail("the MAC address has 12 hexadecimal digits");
+  return { slot, ieee: ieee === "1", portVlanId: vlan(pvid), additionalVlanIds: addl === "" ? [] : addl.split(",").map(vlan), trunkPriority: priority, required: required === "1", vswitch: vswitch === "" ? "ETHERNET0" : vswitch, mac: address?.data ?? null };
+}

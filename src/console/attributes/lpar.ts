@@ -1,0 +1,53 @@
+/** Attributes of partitions, `lssyscfg -r lpar` (hmc-cli 4.3), in the order in which they are printed. Each once; chsyscfg reads `set` from here. */
+import type { LparSettings, LparView } from "../../model/lpar.js";
+import type { SystemView } from "../../model/system.js";
+import type { Attribute } from "../grammar/list-output.js";
+import { logicalSerial, LPAR_STATE_TEXT } from "./names.js";
+
+export interface LparObject {
+  readonly lpar: LparView;
+  readonly system: SystemView;
+}
+const flag = (on: boolean): string => (on ? "1" : "0");
+const vios = ({ lpar }: LparObject) => lpar.definition.environment === "vioserver";
+
+/** How the value of a settable attribute becomes a setting; undefined: not a possible value. */
+type Setter = (text: string) => Partial<LparSettings> | undefined;
+const bit = (name: keyof LparSettings): Setter => (text) => (text === "0" || text === "1" ? { [name]: text === "1" } : undefined);
+
+export interface LparAttribute extends Attribute<LparObject> {
+  readonly set?: { readonly values: string; readonly parse: Setter };
+}
+
+export const LPAR_ATTRIBUTES: readonly LparAttribute[] = [
+  { name: "name", read: ({ lpar }) => lpar.definition.name },
+  { name: "lpar_id", read: ({ lpar }) => String(lpar.lparId) },
+  { name: "lpar_env", read: ({ lpar }) => lpar.definition.environment },
+  { name: "state", read: ({ lpar }) => LPAR_STATE_TEXT[lpar.state] },
+  { name: "resource_config", read: ({ lpar }) => flag(lpar.state !== "not-activated" && lpar.state !== "error") },
+  { name: "os_version", read: ({ lpar }) => lpar.runtime.osVersion ?? "Unknown" },
+  { name: "logical_serial_num", read: ({ lpar, system }) => logicalSerial(system, lpar.lparId) },
+  { name: "default_profile", read: ({ lpar }) => lpar.definition.defaultProfile },
+  { name: "curr_profile", read: ({ lpar }) => lpar.definition.currentProfile ?? "" },
+  { name: "work_group_id", read: () => "none" },
+  { name: "shared_proc_pool_util_auth", read: ({ lpar }) => flag(lpar.definition.settings.allowPerfCollection) },
+  { name: "allow_perf_collection", read: ({ lpar }) => flag(lpar.definition.settings.allowPerfCollection), set: { values: "0 or 1", parse: bit("allowPerfCollection") } },
+  { name: "power_ctrl_lpar_ids", read: () => "none" },
+  { name: "boot_mode", read: ({ lpar }) => lpar.definition.current?.bootMode ?? "norm" },
+  { name: "lpar_keylock", read: ({ lpar }) => lpar.definition.settings.keylock },
+  { name: "auto_start", read: ({ lpar }) => flag(lpar.definition.settings.autoStart), set: { values: "0 or 1", parse: bit("autoStart") } },
+  { name: "redundant_err_path_reporting", read: () => "0" },
+  { name: "rmc_state", read: ({ lpar }) => lpar.runtime.rmc },
+  { name: "rmc_ipaddr", read: ({ lpar }) => lpar.runtime.rmcAddress ?? "" },
+  { name: "time_ref", read: ({ lpar }) => flag(lpar.definition.settings.timeRef), set: { values: "0 or 1", parse: bit("timeRef") } },
+  { name: "lpar_avail_priority", read: ({ lpar }) => String(lpar.definition.settings.availPriority), set: { values: "0 to 255", parse: (text) => (/^\d{1,3}$/.test(text) && Number(text) <= 255 ? { availPriority: Number(text) } : undefined) } },
+  { name: "desired_lpar_proc_compat_mode", read: ({ lpar }) => lpar.definition.current?.compatMode ?? "default" },
+  // What runs is what the machine gives when nothing was asked: its processor is a POWER9.
+  { name: "curr_lpar_proc_compat_mode", read: ({ lpar }) => (lpar.runtime.qemuPid === null ? undefined : lpar.definition.current && lpar.definition.current.compatMode !== "default" ? lpar.definition.current.compatMode : "POWER9") },
+  { name: "migration_disabled", read: ({ lpar }) => flag(lpar.definition.settings.migrationDisabled), set: { values: "0 or 1", parse: bit("migrationDisabled") } },
+  { name: "sync_curr_profile", read: ({ lpar }) => flag(lpar.definition.settings.syncCurrProfile), set: { values: "0 or 1", parse: bit("syncCurrProfile") } },
+  { name: "affinity_group_id", read: () => "none" },
+  { name: "msp", read: (object) => (vios(object) ? flag(object.lpar.definition.settings.msp) : undefined), set: { values: "0 or 1", parse: bit("msp") } },
+  { name: "description", read: ({ lpar }) => lpar.definition.settings.description, onlyAsked: true, set: { values: "printable ASCII, at most 1024 characters", parse: (text) => (/^[\x20-\x7e]{0,1024}$/.test(text) ? { description: text } : undefined) } },
+  { name: "uuid", read: ({ lpar }) => lpar.definition.uuid.toUpperCase(), onlyAsked: true },
+];
