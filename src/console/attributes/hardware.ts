@@ -1,0 +1,158 @@
+/** Attributes of partitions' hardware: memory, processors and virtual adapters (hmc-cli 6.3, 6.4, 6.6), in the order in which they are printed. */
+import type { LparView, ResourceConfig, VirtualEthernetAdapter, VirtualScsiAdapter } from "../../model/lpar.js";
+import type { SystemView, VirtualSwitch } from "../../model/system.js";
+import { bytesToMb, unitsToText } from "../../model/units.js";
+import type { Attribute } from "../grammar/list-output.js";
+import { virtualLocation } from "./names.js";
+
+/** What the partition has, and what its default profile gives it at the next activation. */
+const current = (lpar: LparView): ResourceConfig | null => lpar.definition.current;
+const pending = (lpar: LparView): ResourceConfig | null => lpar.definition.current ?? lpar.definition.profiles.find((one) => one.name === lpar.definition.defaultProfile)?.resources ?? null;
+const powered = (lpar: LparView): boolean => lpar.runtime.startedAt !== null;
+const of = (config: (lpar: LparView) => ResourceConfig | null, read: (resources: ResourceConfig) => string | undefined, otherwise = "0") => (lpar: LparView) => {
+  const resources = config(lpar);
+  return resources ? read(resources) : otherwise;
+};
+const mb = (read: (memory: ResourceConfig["memory"]) => number) => (resources: ResourceConfig) => String(bytesToMb(read(resources.memory)));
+
+export const LPAR_MEMORY: readonly Attribute<LparView>[] = [
+  { name: "lpar_name", read: (lpar) => lpar.definition.name },
+  { name: "lpar_id", read: (lpar) => String(lpar.lparId) },
+  { name: "curr_min_mem", read: of(current, mb((m) => m.minBytes)) },
+  { name: "curr_mem", read: of(current, mb((m) => m.desiredBytes)) },
+  { name: "curr_max_mem", read: of(current, mb((m) => m.maxBytes)) },
+  { name: "pend_min_mem", read: of(pending, mb((m) => m.minBytes)) },
+  { name: "pend_mem", read: of(pending, mb((m) => m.desiredBytes)) },
+  { name: "pend_max_mem", read: of(pending, mb((m) => m.maxBytes)) },
+  { name: "run_min_mem", read: (lpar) => (powered(lpar) ? of(current, mb((m) => m.minBytes))(lpar) : "0") },
+  { name: "run_mem", read: (lpar) => (powered(lpar) ? of(current, mb((m) => m.desiredBytes))(lpar) : "0") },
+  { name: "mem_mode", read: () => "ded" },
+];
+
+const shared = (config: (lpar: LparView) => ResourceConfig | null, read: (proc: ResourceConfig["proc"]) => string) => (lpar: LparView) => {
+  const resources = config(lpar);
+  return resources?.proc.mode === "shared" ? read(resources.proc) : undefined;
+};
+const any = (config: (lpar: LparView) => ResourceConfig | null, read: (proc: ResourceConfig["proc"]) => string) => of(config, (resources) => read(resources.proc));
+const processorSet = (prefix: "curr" | "pend", config: (lpar: LparView) => ResourceConfig | null): Attribute<LparView>[] => [
+  { name: `${prefix}_shared_proc_pool_id`, read: shared(config, () => "0") },
+  { name: `${prefix}_proc_mode`, read: any(config, (p) => p.mode) },
+  { name: `${prefix}_min_proc_units`, read: shared(config, (p) => unitsToText(p.minUnits)) },
+  { name: `${prefix}_proc_units`, read: shared(config, (p) => unitsToText(p.desiredUnits)) },
+  { name: `${prefix}_max_proc_units`, read: shared(config, (p) => unitsToText(p.maxUnits)) },
+  { name: `${prefix}_min_procs`, read: any(config, (p) => String(p.minProcs)) },
+  { name: `${prefix}_procs`, read: any(config, (p) => String(p.desiredProcs)) },
+  { name: `${prefix}_max_procs`, read: any(config, (p) => String(p.maxProcs)) },
+  { name: `${prefix}_sharing_mode`, read: any(config, (p) => p.sharingMode) },
+  { name: `${prefix}_uncap_weight`, read: shared(config, (p) => String(p.uncapWeight)) },
+];
+export const LPAR_PROCESSORS: readonly Attribute<LparView>[] = [
+  { name: "lpar_name", read: (lpar) => lpar.definition.name },
+  { name: "lpar_id", read: (lpar) => String(lpar.lparId) },
+  ...processorSet("curr", current),
+  ...processorSet("pend", pending),
+  { name: "run_proc_units", read: (lpar) => (powered(lpar) ? shared(current, (p) => unitsToText(p.desiredUnits))(lpar) : shared(pending, () => "0.0")(lpar)) },
+  { name: "run_procs", read: (lpar) => (powered(lpar) ? any(current, (p) => String(p.desiredProcs))(lpar) : "0") },
+  { name: "run_uncap_weight", read: (lpar) => (powered(lpar) ? shared(current, (p) => String(p.uncapWeight))(lpar) : shared(pending, () => "0")(lpar)) },
+];
+
+/** One virtual slot of one partition that has an adapter. */
+export interface AdapterObject {
+  readonly lpar: LparView;
+  readonly slot: number;
+  readonly kind: "scsi" | "eth" | "serial";
+  readonly scsi: VirtualScsiAdapter | undefined;
+  readonly ethernet: VirtualEthernetAdapter | undefined;
+  readonly lpars: readonly LparView[];
+  readonly view: SystemView;
+}
+export function slotsOf(lpar: LparView, lpars: readonly LparView[], view: SystemView): AdapterObject[] {
+  const resources = pending(lpar);
+  const base = { lpar, lpars, view, scsi: undefined, ethernet: undefined };
+  return [
+    ...[0, 1].map((slot): AdapterObject => ({ ...base, slot, kind: "serial" })),
+    ...(resources?.scsi ?? []).map((scsi): AdapterObject => ({ ...base, slot: scsi.slot, kind: "scsi", scsi })),
+    ...(resources?.ethernet ?? []).map((ethernet): AdapterObject => ({ ...base, slot: ethernet.slot, kind: "eth", ethernet })),
+  ].sort((a, b) => a.slot - b.slot);
+}
+
+const partner = ({ lpars, scsi }: AdapterObject): LparView | undefined => lpars.find((one) => one.lparId === scsi?.remoteLparId);
+/** hdisk names of a server adapter, `LUN//device`; the LUN number is the place behind the adapter. */
+function backing({ lpar, lpars, scsi }: AdapterObject): string | readonly string[] | undefined {
+  if (scsi?.role !== "server") return undefined;
+  const mapped = lpars.flatMap((client) => client.storage.filter((mapping) => mapping.viosLparId === lpar.lparId && mapping.viosSlot === scsi.slot));
+  return mapped.length === 0 ? "none" : mapped.map((mapping, index) => `0x8${(index + 1).toString(16)}00000000000000//${mapping.vtd}`);
+}
+
+export const SCSI: readonly Attribute<AdapterObject>[] = [
+  { name: "lpar_name", read: ({ lpar }) => lpar.definition.name },
+  { name: "lpar_id", read: ({ lpar }) => String(lpar.lparId) },
+  { name: "slot_num", read: ({ slot }) => String(slot) },
+  { name: "state", read: (one) => (powered(one.lpar) && partner(one) !== undefined && powered(partner(one)!) ? "1" : "0") },
+  { name: "is_required", read: ({ scsi }) => (scsi?.required ? "1" : "0") },
+  { name: "adapter_type", read: ({ scsi }) => scsi?.role },
+  { name: "remote_lpar_id", read: ({ scsi }) => (scsi?.remoteLparId == null ? "any" : String(scsi.remoteLparId)) },
+  { name: "remote_lpar_name", read: (one) => (one.scsi?.remoteLparId === null ? "" : (partner(one)?.definition.name ?? null)) },
+  { name: "remote_slot_num", read: ({ scsi }) => (scsi?.remoteSlot == null ? "any" : String(scsi.remoteSlot)) },
+  { name: "backing_devices", read: backing },
+];
+export const ETHERNET: readonly Attribute<AdapterObject>[] = [
+  { name: "lpar_name", read: ({ lpar }) => lpar.definition.name },
+  { name: "lpar_id", read: ({ lpar }) => String(lpar.lparId) },
+  { name: "slot_num", read: ({ slot }) => String(slot) },
+  { name: "state", read: ({ lpar }) => (powered(lpar) ? "1" : "0") },
+  { name: "is_required", read: ({ ethernet }) => (ethernet?.required ? "1" : "0") },
+  { name: "is_trunk", read: ({ ethernet }) => (ethernet && ethernet.trunkPriority > 0 ? "1" : "0") },
+  { name: "trunk_priority", read: ({ ethernet }) => (ethernet && ethernet.trunkPriority > 0 ? String(ethernet.trunkPriority) : undefined) },
+  { name: "ieee_virtual_eth", read: ({ ethernet }) => (ethernet?.ieee ? "1" : "0") },
+  { name: "port_vlan_id", read: ({ ethernet }) => String(ethernet?.portVlanId ?? "") },
+  { name: "vswitch", read: ({ ethernet }) => ethernet?.vswitch },
+  { name: "addl_vlan_ids", read: ({ ethernet }) => (ethernet?.additionalVlanIds.length ? ethernet.additionalVlanIds.map(String) : "") },
+  { name: "mac_addr", read: ({ ethernet }) => ethernet?.mac ?? undefined },
+  { name: "allowed_os_mac_addrs", read: () => "all" },
+  { name: "qos_priority", read: () => "none" },
+];
+export const SERIAL: readonly Attribute<AdapterObject>[] = [
+  { name: "lpar_name", read: ({ lpar }) => lpar.definition.name },
+  { name: "lpar_id", read: ({ lpar }) => String(lpar.lparId) },
+  { name: "slot_num", read: ({ slot }) => String(slot) },
+  { name: "state", read: ({ lpar }) => (powered(lpar) ? "1" : "0") },
+  { name: "is_required", read: () => "1" },
+  { name: "connect_status", read: ({ lpar, slot }) => (!powered(lpar) || slot !== 0 ? "unavailable" : lpar.runtime.vtermOpen ? "open" : "closed") },
+  { name: "adapter_type", read: () => "server" },
+  { name: "supports_hmc", read: ({ slot }) => (slot === 0 ? "1" : "0") },
+  { name: "remote_lpar_id", read: () => "any" },
+  { name: "remote_lpar_name", read: () => "" },
+  { name: "remote_slot_num", read: () => "any" },
+];
+
+const used = (lpar: LparView): Set<number> => new Set([...(pending(lpar)?.scsi ?? []), ...(pending(lpar)?.ethernet ?? [])].map((one) => one.slot));
+export const LPAR_SLOTS: readonly Attribute<LparView>[] = [
+  { name: "lpar_name", read: (lpar) => lpar.definition.name },
+  { name: "lpar_id", read: (lpar) => String(lpar.lparId) },
+  { name: "curr_max_virtual_slots", read: of(current, (resources) => String(resources.maxVirtualSlots)) },
+  { name: "pend_max_virtual_slots", read: of(pending, (resources) => String(resources.maxVirtualSlots)) },
+  { name: "next_avail_virtual_slot", read: (lpar) => {
+    const taken = used(lpar);
+    let slot = 2;
+    while (taken.has(slot)) slot++;
+    return String(slot);
+  } },
+];
+export const ADAPTER_SLOTS: readonly Attribute<AdapterObject>[] = [
+  { name: "slot_num", read: ({ slot }) => String(slot) },
+  { name: "lpar_name", read: ({ lpar }) => lpar.definition.name },
+  { name: "lpar_id", read: ({ lpar }) => String(lpar.lparId) },
+  { name: "config", read: ({ kind }) => kind },
+  { name: "state", read: ({ lpar }) => (powered(lpar) ? "1" : "0") },
+  { name: "drc_name", read: ({ view, lpar, slot }) => virtualLocation(view, lpar.lparId, slot) },
+];
+export const VIRTUAL_SWITCHES: readonly Attribute<{ readonly vswitch: VirtualSwitch; readonly lpars: readonly LparView[] }>[] = [
+  { name: "vswitch", read: ({ vswitch }) => vswitch.name },
+  { name: "switch_mode", read: ({ vswitch }) => vswitch.mode },
+  { name: "vlan_ids", read: ({ vswitch }) => (vswitch.vlanIds.length === 0 ? "none" : vswitch.vlanIds.map(String)) },
+  { name: "lpar_names", read: ({ vswitch, lpars }) => {
+    const names = lpars.filter((lpar) => pending(lpar)?.ethernet.some((one) => one.vswitch === vswitch.name)).map((lpar) => lpar.definition.name);
+    return names.length === 0 ? "none" : names;
+  } },
+];

@@ -1,0 +1,62 @@
+import { LPAR_ATTRIBUTES } from "../attributes/lpar.js";
+import { PROFILE_ATTRIBUTES } from "../attributes/profile.js";
+import { SYSTEM_ATTRIBUTES } from "../attributes/system.js";
+import { OlpmError } from "../../kit/errors.js";
+import type { CommandContext, ManagedSystem } from "../contract.js";
+import { parseFilter } from "../grammar/filter.js";
+import { list, NOTHING, type Listing } from "../grammar/list-output.js";
+import { missingParameter } from "../grammar/options.js";
+import type { Command, Options } from "./command.js";
+import { filteredLpars, LISTING_OPTIONS, SYSTEM_OPTION } from "./targets.js";
+
+export const listing = (options: Options): Listing => ({ hasFields: options.has("-F"), fields: options.get("-F"), header: options.has("--header") });
+
+/** hmc-cli 4.1 to 4.5. */
+export const lssyscfg: Command = {
+  name: "lssyscfg",
+  summary: "lists managed systems, partitions and profiles",
+  synopsis: ["lssyscfg -r {lpar | prof | sys | sysprof | frame} [-m managed-system] [--filter filter-data] [-F [attribute-names] [--header]]"],
+  options: [
+    { name: "-r", argument: "resource", help: "what to list", required: true, values: ["lpar", "prof", "sys", "sysprof", "cage", "frame"] },
+    { ...SYSTEM_OPTION, required: false, help: `${SYSTEM_OPTION.help}; needed except for -r sys, which lists all systems without it` },
+    { name: "-e", argument: "managed-frame", help: "a frame; there are none", withoutEffect: true },
+    { name: "--osrefresh", argument: null, help: "asks the operating systems again", withoutEffect: true },
+    ...LISTING_OPTIONS,
+  ],
+  details: ['Filters: lpar_names, lpar_ids, work_groups (lpar); lpar_names, lpar_ids, profile_names (prof).', "Examples:\nlssyscfg -r sys -F name,state\nlssyscfg -r lpar -m ms01 --filter lpar_names=db01 -F state,rmc_state"],
+  run: async (options, context) => {
+    context.io.stdout(text(options, context));
+    return 0;
+  },
+};
+
+function text(options: Options, context: CommandContext): string {
+  const how = listing(options);
+  const resource = options.get("-r");
+  if (resource === "sys") {
+    parseFilter(options.get("--filter"), []);
+    return list(SYSTEM_ATTRIBUTES, options.has("-m") ? [context.inventory.system(options.get("-m")!)] : context.inventory.systems(), how);
+  }
+  if (resource === "frame" || resource === "cage") return NOTHING;
+  if (!options.has("-m")) throw missingParameter("-m");
+  const system = context.inventory.system(options.get("-m")!);
+  if (resource === "sysprof") return NOTHING;
+  if (resource === "lpar") {
+    const filters = parseFilter(options.get("--filter"), ["lpar_names", "lpar_ids", "work_groups"]);
+    if (filters.has("work_groups")) return NOTHING;
+    return list(LPAR_ATTRIBUTES, filteredLpars(filters, context, system).map((lpar) => ({ lpar, system: viewOf(system) })), how);
+  }
+  const filters = parseFilter(options.get("--filter"), ["lpar_names", "lpar_ids", "profile_names"]);
+  const names = filters.get("profile_names");
+  const nameOf = (lparId: number) => system.lpars().find((one) => one.lparId === lparId)?.definition.name;
+  const profiles = filteredLpars(filters, context, system).flatMap((lpar) => lpar.definition.profiles.filter((profile) => !names || names.includes(profile.name)).map((profile) => ({ profile, lpar, nameOf })));
+  const missing = names?.find((name) => !profiles.some((one) => one.profile.name === name));
+  if (missing !== undefined) throw new OlpmError("not-found", `The profile named ${missing} was not found.`, { hsc: "HSCL8016" });
+  return list(PROFILE_ATTRIBUTES, profiles, how);
+}
+
+/** @throws OlpmError peer-lost HSCL0237 */
+export function viewOf(system: ManagedSystem): NonNullable<ManagedSystem["view"]> {
+  if (system.view === null) throw new OlpmError("peer-lost", `The managed system ${system.name} can not be reached (No Connection).`, { hsc: "HSCL0237" });
+  return system.view;
+}
