@@ -2,10 +2,7 @@
 import { OlpmError } from "../../kit/errors.js";
 import { formatPair, listText } from "./record.js";
 
-/**
- * undefined: does not apply to this object; null: applies, and is not known. Both are left out of records and are `null` with -F. A value that the HMC prints
- * as `null` in records too (the name of a partner that does not exist) is that text.
- */
+/** undefined: does not apply to this object, or is not known (left out of records, `null` with -F); null: printed as `null` everywhere. */
 export type AttributeValue = string | readonly string[] | null | undefined;
 export interface Attribute<T> {
   readonly name: string;
@@ -46,7 +43,8 @@ export function list<T>(table: readonly Attribute<T>[], objects: readonly T[], h
 
 function pair<T>(attribute: Attribute<T>, object: T): string[] {
   const value = attribute.read(object);
-  return value === undefined || value === null ? [] : [formatPair(attribute.name, value)];
+  if (value === undefined) return [];
+  return [formatPair(attribute.name, value === null ? "null" : value)];
 }
 function field(value: AttributeValue, delimiter: string): string {
   const text = value === undefined || value === null ? "null" : listText(value);
