@@ -1,0 +1,100 @@
+/** Attributes of mobility, `lslparmigr` (hmc-cli section 3), in the order in which they are printed. */
+import type { LparView } from "../../model/lpar.js";
+import type { MigrationRecord } from "../../model/migration.js";
+import type { ValidationResult } from "../contract.js";
+import type { Attribute } from "../grammar/list-output.js";
+
+export interface MigratingLpar {
+  readonly lpar: LparView;
+  /** its migration, unless it is over */
+  readonly record: MigrationRecord | undefined;
+}
+
+/** hmc-cli 3.3; the record's own words are in `openlpm_phase`. */
+export function migrationState(record: MigrationRecord | undefined): string {
+  if (!record) return "Not Migrating";
+  switch (record.status) {
+    case "running":
+      if (record.stopRequested) return "Migration Stopping";
+      if (record.phase === "validate" || record.phase === "prepare") return "Migration Starting";
+      return record.phase === "done" ? "Migration Complete" : "Migration In Progress";
+    case "undoing":
+      return record.stopRequested ? "Migration Stopping" : "Migration Failed";
+    case "succeeded":
+      return "Migration Complete";
+    case "stopped":
+      return "Migration Stopped";
+    case "failed":
+      return "Migration Failed";
+    // The destination has not said yet: it goes on until recovery has asked it.
+    case "undecided":
+      return "Migration In Progress";
+  }
+}
+
+type Read = (record: MigrationRecord) => string | undefined | null;
+const of = (read: Read) => ({ record }: MigratingLpar) => (record ? (read(record) ?? undefined) : undefined);
+const onSource = (read: Read) => of((record) => (record.role === "source" ? read(record) : undefined));
+const onDestination = (read: Read) => of((record) => (record.role === "destination" ? read(record) : undefined));
+/** Counters appear once the movers stream. */
+const streaming = (read: Read) => of((record) => (record.type === "active" && record.phaseStartedAt.copy !== undefined ? read(record) : undefined));
+const text = (id: number | null): string | null => (id === null ? null : String(id));
+
+export const MIGRATION_LPAR: readonly Attribute<MigratingLpar>[] = [
+  { name: "name", read: ({ lpar }) => lpar.definition.name },
+  { name: "lpar_id", read: ({ lpar }) => String(lpar.lparId) },
+  { name: "migration_state", read: ({ record }) => migrationState(record) },
+  { name: "migration_type", read: of((record) => record.type) },
+  { name: "dest_sys_name", read: onSource((record) => record.destination.system) },
+  { name: "dest_lpar_id", read: onSource((record) => text(record.destination.lparId)) },
+  { name: "source_sys_name", read: onDestination((record) => record.source.system) },
+  { name: "source_lpar_id", read: onDestination((record) => text(record.source.lparId)) },
+  { name: "source_msp_name", read: of((record) => record.source.mspName) },
+  { name: "source_msp_id", read: of((record) => text(record.source.mspLparId)) },
+  { name: "dest_msp_name", read: of((record) => record.destination.mspName) },
+  { name: "dest_msp_id", read: of((record) => text(record.destination.mspLparId)) },
+  { name: "bytes_transmitted", read: streaming((record) => String(record.progress.bytesSent)) },
+  { name: "bytes_remaining", read: streaming((record) => String(record.progress.bytesRemaining)) },
+  { name: "openlpm_migration_id", read: of((record) => record.id), onlyAsked: true },
+  { name: "openlpm_phase", read: of((record) => record.phase), onlyAsked: true },
+  { name: "openlpm_rate", read: streaming((record) => String(record.progress.rate)), onlyAsked: true },
+  { name: "openlpm_rounds", read: streaming((record) => String(record.progress.rounds)), onlyAsked: true },
+  { name: "openlpm_ms_remaining", read: streaming((record) => text(record.progress.msRemainingEstimate)), onlyAsked: true },
+];
+
+export const SYSTEM_MOBILITY: readonly Attribute<{ readonly remoteCapable: boolean }>[] = [{ name: "remote_lpar_mobility_capable", read: ({ remoteCapable }) => (remoteCapable ? "1" : "0") }];
+
+export interface MoverObject {
+  readonly lpar: LparView;
+  readonly inProgress: number;
+}
+export const MOVERS: readonly Attribute<MoverObject>[] = [
+  { name: "lpar_name", read: ({ lpar }) => lpar.definition.name },
+  { name: "lpar_id", read: ({ lpar }) => String(lpar.lparId) },
+  { name: "ipaddr", read: ({ lpar }) => lpar.runtime.vios?.mspAddress ?? undefined },
+  { name: "num_active_migrations_in_progress", read: ({ inProgress }) => String(inProgress) },
+];
+
+/** The pairs of one mover of the source. */
+export type MoverPairs = ValidationResult["possibleMsps"];
+export const MOVER_PAIRS: readonly Attribute<MoverPairs>[] = [
+  { name: "source_msp_name", read: (pairs) => pairs[0]?.sourceMspName },
+  { name: "source_msp_id", read: (pairs) => text(pairs[0]?.sourceMspLparId ?? null) ?? undefined },
+  { name: "dest_msp_names", read: (pairs) => pairs.map((pair) => pair.destMspName) },
+  { name: "dest_msp_ids", read: (pairs) => pairs.map((pair) => String(pair.destMspLparId)) },
+  { name: "ipaddr_mappings", read: (pairs) => pairs.map((pair) => `${pair.sourceMspAddress}//${pair.destMspLparId}/${pair.destMspName}/${pair.destMspAddress}`) },
+];
+
+/** There is one pool of shared processors, which every managed system has. */
+export const PROCESSOR_POOLS: readonly Attribute<object>[] = [
+  { name: "shared_proc_pool_ids", read: () => "0" },
+  { name: "shared_proc_pool_names", read: () => "DefaultPool" },
+];
+
+const mappings = (choices: ValidationResult["possibleScsi"]): string | readonly string[] => (choices.length === 0 ? "none" : choices.map((choice) => `${choice.clientSlot}/${choice.viosName}/${choice.viosLparId}`));
+export const SCSI_MAPPINGS: readonly Attribute<ValidationResult>[] = [
+  { name: "possible_virtual_scsi_mappings", read: (found) => mappings(found.possibleScsi) },
+  { name: "suggested_virtual_scsi_mappings", read: (found) => mappings(found.suggestedScsi) },
+  { name: "possible_virtual_fc_mappings", read: () => "none" },
+  { name: "suggested_virtual_fc_mappings", read: () => "none" },
+];
