@@ -1,3 +1,4 @@
+/** `lshwres`: memory, processors, virtual adapters and virtual switches (hmc-cli 6.1 to 6.6). */
 import { SYSTEM_MEMORY, SYSTEM_PROCESSORS } from "../attributes/system.js";
 import { ADAPTER_SLOTS, ETHERNET, LPAR_MEMORY, LPAR_PROCESSORS, LPAR_SLOTS, SCSI, SERIAL, VIRTUAL_SWITCHES, slotsOf, type AdapterObject } from "../attributes/hardware.js";
 import type { CommandContext } from "../contract.js";
@@ -6,11 +7,10 @@ import { list, NOTHING } from "../grammar/list-output.js";
 import { missingParameter } from "../grammar/options.js";
 import type { Command, Options } from "./command.js";
 import { listing, viewOf } from "./lssyscfg.js";
-import { filteredLpars, LISTING_OPTIONS, SYSTEM_OPTION, systemOf } from "./targets.js";
+import { filteredLpars, freshSystem, LISTING_OPTIONS, SYSTEM_OPTION } from "./targets.js";
 
 const SUBTYPES = ["eth", "scsi", "serial", "slot", "vswitch", "fc", "vnic", "vnetwork", "unit", "bus", "iopool", "taggedio", "adapter", "physport", "logport"];
 
-/** hmc-cli 6.1 to 6.6. */
 export const lshwres: Command = {
   name: "lshwres",
   summary: "lists hardware resources of a managed system and its partitions",
@@ -25,13 +25,13 @@ export const lshwres: Command = {
   ],
   details: ["Filters: lpar_names, lpar_ids, slots, vswitches.", "Physical adapters belong to the Virtual I/O Servers' hosts, so -r io and -r sriov list nothing.", 'Example:\nlshwres -r virtualio -m ms01 --rsubtype scsi --level lpar --filter "lpar_names=db01"'],
   run: async (options, context) => {
-    context.io.stdout(text(options, context));
+    context.io.stdout(await text(options, context));
     return 0;
   },
 };
 
-function text(options: Options, context: CommandContext): string {
-  const system = systemOf(options, context);
+async function text(options: Options, context: CommandContext): Promise<string> {
+  const system = await freshSystem(options, context);
   const how = listing(options);
   const filters = parseFilter(options.get("--filter"), ["lpar_names", "lpar_ids", "slots", "vswitches", "units", "pools", "adapter_ids", "drc_indexes"]);
   const resource = options.get("-r");

@@ -13,7 +13,7 @@ import { list, NOTHING } from "../grammar/list-output.js";
 import { missingParameter } from "../grammar/options.js";
 import type { Command, Options } from "./command.js";
 import { listing } from "./lssyscfg.js";
-import { filteredLpars, LISTING_OPTIONS, LPAR_OPTIONS, lparOf, SYSTEM_OPTION } from "./targets.js";
+import { filteredLpars, freshSystem, freshSystems, LISTING_OPTIONS, LPAR_OPTIONS, lparOf, SYSTEM_OPTION } from "./targets.js";
 
 export const lslparmigr: Command = {
   name: "lslparmigr",
@@ -52,9 +52,8 @@ async function text(options: Options, context: CommandContext): Promise<string> 
   if (options.has("--ip")) throw new OlpmError("unsupported", "Remote management consoles are not supported: the target managed system must be managed by this console.", { action: "Leave out --ip and name a managed system of this console with -t." });
   const resource = options.get("-r")!;
   if (resource === "manager") return list(SYSTEM_MOBILITY, [{ remoteCapable: false }], how);
-  if (resource === "sys") return list(SYSTEM_MIGRATION, options.has("-m") ? [context.inventory.system(options.get("-m")!)] : context.inventory.systems(), how);
-  if (!options.has("-m")) throw missingParameter("-m");
-  const source = context.inventory.system(options.get("-m")!);
+  if (resource === "sys") return list(SYSTEM_MIGRATION, await freshSystems(options, context), how);
+  const source = await freshSystem(options, context);
   if (resource === "lpar") return list(MIGRATION_LPAR, await migrating(source, partitions(options, context, source), context.signal), how);
   if (resource === "mempool" || resource === "pgdev" || resource === "sriov") return NOTHING;
   if (resource === "msp" && !options.has("-t")) return list(MOVERS, await movers(source, context.signal), how);

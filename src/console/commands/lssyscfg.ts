@@ -1,3 +1,4 @@
+/** `lssyscfg`: managed systems, partitions and profiles as their systems say them now (hmc-cli 4.1 to 4.5). */
 import { LPAR_ATTRIBUTES } from "../attributes/lpar.js";
 import { PROFILE_ATTRIBUTES } from "../attributes/profile.js";
 import { SYSTEM_ATTRIBUTES } from "../attributes/system.js";
@@ -5,13 +6,11 @@ import { OlpmError } from "../../kit/errors.js";
 import type { CommandContext, ManagedSystem } from "../contract.js";
 import { parseFilter } from "../grammar/filter.js";
 import { list, NOTHING, type Listing } from "../grammar/list-output.js";
-import { missingParameter } from "../grammar/options.js";
 import type { Command, Options } from "./command.js";
-import { filteredLpars, LISTING_OPTIONS, SYSTEM_OPTION } from "./targets.js";
+import { filteredLpars, freshSystem, freshSystems, LISTING_OPTIONS, SYSTEM_OPTION } from "./targets.js";
 
 export const listing = (options: Options): Listing => ({ hasFields: options.has("-F"), fields: options.get("-F"), header: options.has("--header") });
 
-/** hmc-cli 4.1 to 4.5. */
 export const lssyscfg: Command = {
   name: "lssyscfg",
   summary: "lists managed systems, partitions and profiles",
@@ -25,25 +24,25 @@ export const lssyscfg: Command = {
   ],
   details: ['Filters: lpar_names, lpar_ids, work_groups (lpar); lpar_names, lpar_ids, profile_names (prof).', "Examples:\nlssyscfg -r sys -F name,state\nlssyscfg -r lpar -m ms01 --filter lpar_names=db01 -F state,rmc_state"],
   run: async (options, context) => {
-    context.io.stdout(text(options, context));
+    context.io.stdout(await text(options, context));
     return 0;
   },
 };
 
-function text(options: Options, context: CommandContext): string {
+async function text(options: Options, context: CommandContext): Promise<string> {
   const how = listing(options);
   const resource = options.get("-r");
   if (resource === "sys") {
     parseFilter(options.get("--filter"), []);
-    return list(SYSTEM_ATTRIBUTES, options.has("-m") ? [context.inventory.system(options.get("-m")!)] : context.inventory.systems(), how);
+    return list(SYSTEM_ATTRIBUTES, await freshSystems(options, context), how);
   }
   if (resource === "frame" || resource === "cage") return NOTHING;
-  if (!options.has("-m")) throw missingParameter("-m");
-  const system = context.inventory.system(options.get("-m")!);
+  const system = await freshSystem(options, context);
   if (resource === "sysprof") return NOTHING;
   if (resource === "lpar") {
     const filters = parseFilter(options.get("--filter"), ["lpar_names", "lpar_ids", "work_groups"]);
-    if (filters.has("work_groups")) return NOTHING;
+    // No partition is in a work group, so the only one that can be listed is `none`.
+    if (filters.get("work_groups")?.length) return NOTHING;
     return list(LPAR_ATTRIBUTES, filteredLpars(filters, context, system).map((lpar) => ({ lpar, system: viewOf(system) })), how);
   }
   const filters = parseFilter(options.get("--filter"), ["lpar_names", "lpar_ids", "profile_names"]);

@@ -1,6 +1,8 @@
 /** The objects that a command names: systems by -m, partitions by name or ID, and the filters of listings. */
 import { OlpmError } from "../../kit/errors.js";
 import type { LparView } from "../../model/lpar.js";
+import type { SystemView } from "../../model/system.js";
+import { SYSTEM_STATE_TEXT } from "../attributes/names.js";
 import type { CommandContext, ManagedSystem } from "../contract.js";
 import { missingParameter } from "../grammar/options.js";
 import type { Options, OptionSpec } from "./command.js";
@@ -19,6 +21,29 @@ export const LISTING_OPTIONS: readonly OptionSpec[] = [
 /** @throws OlpmError not-found HSCL8018 */
 export const systemOf = (options: Options, context: CommandContext, name = "-m"): ManagedSystem => context.inventory.system(options.get(name) ?? "");
 
+const wrongState = (system: ManagedSystem, state: SystemView["state"]) => new OlpmError("wrong-state", `The managed system ${system.name} is in the ${SYSTEM_STATE_TEXT[state]} state. It must be in the Standby or Operating state for this operation.`);
+
+/**
+ * The system of -m with what it says itself now, past the cache: what was answered before is listed after it.
+ * @throws OlpmError not-found HSCL8018; peer-lost HSCL0237; wrong-state when it is off
+ */
+export async function freshSystem(options: Options, context: CommandContext): Promise<ManagedSystem> {
+  if (!options.has("-m")) throw missingParameter("-m");
+  const system = systemOf(options, context);
+  await system.refresh(context.signal);
+  const state = system.view?.state;
+  if (state === "power-off" || state === "error") throw wrongState(system, state);
+  return system;
+}
+
+/** The system of -m, or all; one that can not be reached is listed as it is known. @throws OlpmError not-found HSCL8018 */
+export async function freshSystems(options: Options, context: CommandContext): Promise<readonly ManagedSystem[]> {
+  const systems = options.has("-m") ? [systemOf(options, context)] : context.inventory.systems();
+  await Promise.allSettled(systems.filter((system) => system.connected).map((system) => system.refresh(context.signal)));
+  context.signal.throwIfAborted();
+  return systems;
+}
+
 /** @throws OlpmError invalid-argument unless exactly one of name and ID is given; not-found HSCL8012 */
 export function lparOf(options: Options, context: CommandContext, system: ManagedSystem, names: { readonly name: string; readonly id: string } = { name: "-p", id: "--id" }): LparView {
   const [name, id] = [options.get(names.name), options.number(names.id)];
@@ -32,13 +57,11 @@ export function lparOf(options: Options, context: CommandContext, system: Manage
 export function filteredLpars(filters: ReadonlyMap<string, readonly string[]>, context: CommandContext, system: ManagedSystem): readonly LparView[] {
   const [names, ids] = [filters.get("lpar_names"), filters.get("lpar_ids")];
   if (names && ids) throw new OlpmError("invalid-argument", "The filters lpar_names and lpar_ids exclude each other. Please check your entry and retry the command.");
-  if (names) return names.map((name) => context.inventory.lpar(system, { name })).sort((a, b) => a.lparId - b.lparId);
+  if (names) return [...new Set(names)].map((name) => context.inventory.lpar(system, { name })).sort((a, b) => a.lparId - b.lparId);
   if (ids) {
-    return ids.map((text) => {
-      if (!/^\d{1,5}$/.test(text)) throw new OlpmError("invalid-argument", `${text} is no partition ID. Please check your entry and retry the command.`);
-      return context.inventory.lpar(system, { lparId: Number(text) });
-    });
+    const wrong = ids.find((text) => !/^\d{1,5}$/.test(text));
+    if (wrong !== undefined) throw new OlpmError("invalid-argument", `${wrong} is no partition ID. Please check your entry and retry the command.`);
+    return [...new Set(ids.map(Number))].sort((a, b) => a - b).map((lparId) => context.inventory.lpar(system, { lparId }));
   }
-  if (!system.connected && system.view === null) throw new OlpmError("peer-lost", `The managed system ${system.name} can not be reached (No Connection).`, { hsc: "HSCL0237" });
   return system.lpars();
 }

@@ -1,0 +1,55 @@
+/** The HMC's commands: one line each. */
+import { operatorLine, toOlpmError } from "../../kit/errors.js";
+import type { RunCommand } from "../contract.js";
+import { chhwres } from "./chhwres.js";
+import { chsyscfg } from "./chsyscfg.js";
+import { chsysstate } from "./chsysstate.js";
+import type { Command } from "./command.js";
+import { lshmc, lspartition, lsrefcode } from "./console-info.js";
+import { lshwres } from "./lshwres.js";
+import { lslparmigr } from "./lslparmigr.js";
+import { lssyscfg } from "./lssyscfg.js";
+import { migrlpar } from "./migrlpar.js";
+import { mksyscfg } from "./mksyscfg.js";
+import { rmsyscfg } from "./rmsyscfg.js";
+import { helpText, runOne } from "./run.js";
+import { mkvterm, rmvterm } from "./terminal.js";
+import { viosvrcmd } from "./viosvrcmd.js";
+
+const help: Command = {
+  name: "help",
+  summary: "lists the commands of this console, or explains one",
+  synopsis: ["help [command]"],
+  options: [],
+  operands: true,
+  run: async (_options, { io }, [name]) => {
+    const command = name === undefined ? undefined : COMMANDS.find((one) => one.name === name);
+    if (command) io.stdout(helpText(command));
+    else if (name !== undefined) {
+      io.stderr(`There is no command ${name}. help lists the commands.\n`);
+      return 1;
+    } else io.stdout(`${COMMANDS.map((one) => `${one.name.padEnd(12)}  ${one.summary}`).join("\n")}\n\nCOMMAND --help explains each.\n`);
+    return 0;
+  },
+};
+
+export const COMMANDS: readonly Command[] = [chhwres, chsyscfg, chsysstate, help, lshmc, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mksyscfg, mkvterm, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man" }];
+export const COMMAND_NAMES: readonly string[] = COMMANDS.map((command) => command.name);
+
+export const runCommand: RunCommand = async (argv, context) => {
+  const [name = "", ...words] = argv;
+  const command = COMMANDS.find((one) => one.name === name);
+  if (!command) {
+    context.io.stderr(`-bash: ${name}: command not found\n`);
+    return 127;
+  }
+  const began = performance.now();
+  try {
+    const status = await runOne(command, words, context);
+    context.log.info({ user: context.user, command: name, argv: words, status, ms: Math.round(performance.now() - began) }, "command");
+    return status;
+  } catch (thrown) {
+    context.io.stderr(`${operatorLine(toOlpmError(thrown, name))}\n`);
+    return 1;
+  }
+};

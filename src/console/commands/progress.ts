@@ -1,0 +1,61 @@
+/** A migration's progress for people: one line redrawn on a terminal, plain lines where there is none. */
+import type { MigrationPhase, MigrationRecord } from "../../model/migration.js";
+import type { CommandIo } from "../contract.js";
+
+const DRAW_EVERY_MS = 200;
+const LINE_EVERY_MS = 1_000;
+const PHASE_TEXT: Readonly<Record<MigrationPhase, string>> = {
+  validate: "validating",
+  prepare: "preparing",
+  copy: "copying memory",
+  suspend: "suspending",
+  handOver: "handing over",
+  resume: "resuming on the destination",
+  confirm: "running on the destination, cleaning up",
+  done: "done",
+};
+const size = (bytes: number): string => (bytes >= 1 << 30 ? `${(bytes / (1 << 30)).toFixed(2)} GiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`);
+
+/** One record as text: partition, phase, percent of memory sent or found empty, round, bytes, rate, time remaining. Pure. */
+export function progressText(record: MigrationRecord): string {
+  const { progress, phase, status, lparName } = record;
+  const words = [status === "undoing" ? "failed, undoing" : status === "undecided" ? "waiting for the destination's decision" : PHASE_TEXT[phase]];
+  if (phase === "copy" && progress.bytesTotal > 0) {
+    const percent = Math.min(100, Math.max(0, Math.round(100 * (1 - progress.bytesRemaining / progress.bytesTotal))));
+    words.push(`${percent}%`, `round ${Math.max(1, progress.rounds)}`, `${size(progress.bytesSent)} sent, ${size(progress.bytesRemaining)} of ${size(progress.bytesTotal)} left`);
+    if (progress.rate > 0) words.push(`${size(progress.rate)}/s`);
+    if (progress.msRemainingEstimate !== null) words.push(`about ${(progress.msRemainingEstimate / 1000).toFixed(1)} s left`);
+  }
+  return `${lparName}: ${words.join(", ")}`;
+}
+
+export class ProgressPrinter {
+  readonly #io: CommandIo;
+  #drawnAt = 0;
+  #phase: string | undefined;
+  #open = false;
+
+  constructor(io: CommandIo) {
+    this.#io = io;
+  }
+
+  show(record: MigrationRecord): void {
+    const now = performance.now();
+    const phase = `${record.phase}/${record.status}`;
+    const changed = phase !== this.#phase;
+    if (!changed && now - this.#drawnAt < (this.#io.tty ? DRAW_EVERY_MS : LINE_EVERY_MS)) return;
+    this.#phase = phase;
+    this.#drawnAt = now;
+    const text = progressText(record);
+    if (!this.#io.tty) return void this.#io.stdout(`${text}\n`);
+    const fitted = text.slice(0, Math.max(20, this.#io.tty.columns - 1));
+    this.#io.stdout(`\r\x1b[K${this.#io.tty.color ? `\x1b[36m${fitted}\x1b[0m` : fitted}`);
+    this.#open = true;
+  }
+
+  /** Ends the redrawn line. */
+  close(): void {
+    if (this.#open) this.#io.stdout("\n");
+    this.#open = false;
+  }
+}

@@ -1,0 +1,76 @@
+import type { LparView } from "../../model/lpar.js";
+import type { CommandContext, ManagedSystem } from "../contract.js";
+import type { Command } from "./command.js";
+import { LPAR_OPTIONS, lparOf, SYSTEM_OPTION, systemOf } from "./targets.js";
+
+/** Text that ends a session when it is typed at the beginning of a line. */
+const ESCAPE = "~.";
+
+/** hmc-cli 5.3. */
+export const mkvterm: Command = {
+  name: "mkvterm",
+  summary: "opens the virtual terminal of a partition",
+  synopsis: ["mkvterm -m managed-system {-p partition-name | --id partition-ID}"],
+  options: [SYSTEM_OPTION, ...LPAR_OPTIONS],
+  details: ["One session at a time; rmvterm closes it from elsewhere. ~. at the beginning of a line closes it, and so do the end of input, the partition's end and its move to another system."],
+  run: async (options, context) => {
+    const system = systemOf(options, context);
+    return session(context, system, lparOf(options, context, system));
+  },
+};
+
+export const rmvterm: Command = {
+  name: "rmvterm",
+  summary: "closes the virtual terminal of a partition",
+  synopsis: ["rmvterm -m managed-system {-p partition-name | --id partition-ID}"],
+  options: [SYSTEM_OPTION, ...LPAR_OPTIONS],
+  run: async (options, context) => {
+    const system = systemOf(options, context);
+    await system.client.call("vterm.closeAny", { lparId: lparOf(options, context, system).lparId }, { signal: context.signal });
+    return 0;
+  },
+};
+
+async function session(context: CommandContext, system: ManagedSystem, lpar: LparView): Promise<number> {
+  const { io, signal } = context;
+  let id: string | undefined;
+  let close!: () => void;
+  const closed = new Promise<void>((resolve) => (close = resolve));
+  const early: { session: string; data: string }[] = [];
+  const show = (news: { session: string; data: string }) => {
+    if (id === undefined) early.push(news);
+    else if (news.session === id) io.stdout(Buffer.from(news.data, "base64"));
+  };
+  const unwatch = [system.client.on("vterm.data", show), system.client.on("vterm.closed", (news) => news.session === id && close())];
+  signal.addEventListener("abort", close, { once: true });
+  try {
+    io.stdout("\n Open in progress \n\n");
+    ({ session: id } = await system.client.call("vterm.open", { lparId: lpar.lparId }, { signal }));
+    io.stdout(" Open Completed.\n\n");
+    for (const news of early) show(news);
+    io.setRaw(true);
+    const typing = type(context, system, () => id!).then(close, close);
+    await Promise.race([closed, typing]);
+    return 0;
+  } finally {
+    io.setRaw(false);
+    for (const forget of unwatch) forget();
+    signal.removeEventListener("abort", close);
+    if (id !== undefined) await system.client.call("vterm.close", { session: id }).catch(() => undefined);
+    io.stdout("\n");
+  }
+}
+
+/** Sends what is typed until the end of input or the escape. */
+async function type(context: CommandContext, system: ManagedSystem, id: () => string): Promise<void> {
+  let line = "";
+  for await (const chunk of context.io.input()) {
+    let send = "";
+    for (const char of chunk.toString("latin1")) {
+      line = char === "\r" || char === "\n" ? "" : line + char;
+      if (line === ESCAPE) return;
+      send += char;
+    }
+    await system.client.call("vterm.write", { session: id(), data: Buffer.from(send, "latin1").toString("base64") }, { signal: context.signal });
+  }
+}

@@ -1,0 +1,55 @@
+import { OlpmError } from "../../kit/errors.js";
+import type { Command } from "./command.js";
+import { LPAR_OPTIONS, lparOf, SYSTEM_OPTION, systemOf } from "./targets.js";
+
+const COMMAND_MS_MAX = 120_000;
+
+/** Words of a VIOS command line: quotes of both kinds, backslash, no other meaning (hmc-cli 7.1). Pure. @throws OlpmError invalid-argument */
+export function words(text: string): string[] {
+  const found: string[] = [];
+  let word: string | undefined;
+  let quote: string | undefined;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]!;
+    if (quote !== undefined) {
+      if (char === quote) quote = undefined;
+      else word += char;
+    } else if (char === '"' || char === "'") {
+      quote = char;
+      word ??= "";
+    } else if (char === "\\" && at + 1 < text.length) word = (word ?? "") + text[++at]!;
+    else if (/\s/.test(char)) {
+      if (word !== undefined) found.push(word);
+      word = undefined;
+    } else word = (word ?? "") + char;
+  }
+  if (quote !== undefined) throw new OlpmError("invalid-argument", `The command has a quotation mark without its partner: ${text.slice(0, 100)}`);
+  if (word !== undefined) found.push(word);
+  return found[0] === "ioscli" ? found.slice(1) : found;
+}
+
+export const viosvrcmd: Command = {
+  name: "viosvrcmd",
+  summary: "runs a command on a Virtual I/O Server",
+  synopsis: ['viosvrcmd -m managed-system {-p partition-name | --id partition-ID} -c "command" [--admin]'],
+  options: [
+    SYSTEM_OPTION,
+    ...LPAR_OPTIONS,
+    { name: "-c", argument: "command", help: "the command, without the word ioscli; several ones in several lines", required: true },
+    { name: "-t", argument: "minutes", help: "time for the command", withoutEffect: true },
+    { name: "--admin", argument: null, help: "with administrative rights" },
+  ],
+  details: ['Example:\nviosvrcmd -m ms01 -p vios1 -c "lsmap -all -fmt :"'],
+  run: async (options, context) => {
+    const system = systemOf(options, context);
+    const lpar = lparOf(options, context, system);
+    if (lpar.definition.environment !== "vioserver") throw new OlpmError("invalid-argument", `Partition ${lpar.definition.name} is no Virtual I/O Server.`);
+    for (const line of options.get("-c")!.split("\n").filter((one) => one.trim() !== "")) {
+      const { stdout, stderr, code } = await system.client.call("vios.command", { lparId: lpar.lparId, argv: words(line), admin: options.has("--admin") }, { signal: context.signal, deadlineMs: COMMAND_MS_MAX });
+      if (stdout !== "") context.io.stdout(stdout);
+      if (stderr !== "") context.io.stderr(stderr);
+      if (code !== 0) return code;
+    }
+    return 0;
+  },
+};
