@@ -33,17 +33,22 @@ const shared = (config: (lpar: LparView) => ResourceConfig | null, read: (proc: 
   const resources = config(lpar);
   return resources?.proc.mode === "shared" ? read(resources.proc) : undefined;
 };
+const word = (config: (lpar: LparView) => ResourceConfig | null, read: (proc: ResourceConfig["proc"]) => string) => (lpar: LparView) => {
+  const resources = config(lpar);
+  return resources ? read(resources.proc) : undefined;
+};
 const any = (config: (lpar: LparView) => ResourceConfig | null, read: (proc: ResourceConfig["proc"]) => string) => of(config, (resources) => read(resources.proc));
 const processorSet = (prefix: "curr" | "pend", config: (lpar: LparView) => ResourceConfig | null): Attribute<LparView>[] => [
   { name: `${prefix}_shared_proc_pool_id`, read: shared(config, () => "0") },
-  { name: `${prefix}_proc_mode`, read: any(config, (p) => p.mode) },
+  { name: `${prefix}_shared_proc_pool_name`, read: shared(config, () => "DefaultPool") },
+  { name: `${prefix}_proc_mode`, read: word(config, (p) => p.mode) },
   { name: `${prefix}_min_proc_units`, read: shared(config, (p) => unitsToText(p.minUnits)) },
   { name: `${prefix}_proc_units`, read: shared(config, (p) => unitsToText(p.desiredUnits)) },
   { name: `${prefix}_max_proc_units`, read: shared(config, (p) => unitsToText(p.maxUnits)) },
   { name: `${prefix}_min_procs`, read: any(config, (p) => String(p.minProcs)) },
   { name: `${prefix}_procs`, read: any(config, (p) => String(p.desiredProcs)) },
   { name: `${prefix}_max_procs`, read: any(config, (p) => String(p.maxProcs)) },
-  { name: `${prefix}_sharing_mode`, read: any(config, (p) => p.sharingMode) },
+  { name: `${prefix}_sharing_mode`, read: word(config, (p) => p.sharingMode) },
   { name: `${prefix}_uncap_weight`, read: shared(config, (p) => String(p.uncapWeight)) },
 ];
 export const LPAR_PROCESSORS: readonly Attribute<LparView>[] = [
@@ -77,11 +82,11 @@ export function slotsOf(lpar: LparView, lpars: readonly LparView[], view: System
 }
 
 const partner = ({ lpars, scsi }: AdapterObject): LparView | undefined => lpars.find((one) => one.lparId === scsi?.remoteLparId);
-/** hdisk names of a server adapter, `LUN//device`; the LUN number is the place behind the adapter. */
+/** What a server adapter serves, `LUN//device`: the LUN that the client sees is the place behind the adapter, and the device is named by its SCSI identity. */
 function backing({ lpar, lpars, scsi }: AdapterObject): string | readonly string[] | undefined {
   if (scsi?.role !== "server") return undefined;
   const mapped = lpars.flatMap((client) => client.storage.filter((mapping) => mapping.viosLparId === lpar.lparId && mapping.viosSlot === scsi.slot));
-  return mapped.length === 0 ? "none" : mapped.map((mapping, index) => `0x8${(index + 1).toString(16)}00000000000000//${mapping.vtd}`);
+  return mapped.length === 0 ? "none" : mapped.map((mapping, index) => `0x${(0x81 + index).toString(16)}00000000000000//${mapping.lun}`);
 }
 
 export const SCSI: readonly Attribute<AdapterObject>[] = [
@@ -126,18 +131,21 @@ export const SERIAL: readonly Attribute<AdapterObject>[] = [
   { name: "remote_slot_num", read: () => "any" },
 ];
 
+/** In a client two slots that are equal modulo 16 can not both be used: QEMU takes an adapter's interrupt from those bits (hw/ppc/spapr_vio.c). */
+function nextFreeSlot(lpar: LparView): string | undefined {
+  const taken = used(lpar);
+  const client = lpar.definition.environment !== "vioserver";
+  const interrupts = new Set([0, 1, ...[...taken].map((slot) => slot % 16)]);
+  for (let slot = 2; slot < (pending(lpar)?.maxVirtualSlots ?? 0); slot++) if (!taken.has(slot) && !(client && interrupts.has(slot % 16))) return String(slot);
+  return undefined;
+}
 const used = (lpar: LparView): Set<number> => new Set([...(pending(lpar)?.scsi ?? []), ...(pending(lpar)?.ethernet ?? [])].map((one) => one.slot));
 export const LPAR_SLOTS: readonly Attribute<LparView>[] = [
   { name: "lpar_name", read: (lpar) => lpar.definition.name },
   { name: "lpar_id", read: (lpar) => String(lpar.lparId) },
   { name: "curr_max_virtual_slots", read: of(current, (resources) => String(resources.maxVirtualSlots)) },
   { name: "pend_max_virtual_slots", read: of(pending, (resources) => String(resources.maxVirtualSlots)) },
-  { name: "next_avail_virtual_slot", read: (lpar) => {
-    const taken = used(lpar);
-    let slot = 2;
-    while (taken.has(slot)) slot++;
-    return String(slot);
-  } },
+  { name: "next_avail_virtual_slot", read: nextFreeSlot },
 ];
 export const ADAPTER_SLOTS: readonly Attribute<AdapterObject>[] = [
   { name: "slot_num", read: ({ slot }) => String(slot) },
@@ -155,4 +163,37 @@ export const VIRTUAL_SWITCHES: readonly Attribute<{ readonly vswitch: VirtualSwi
     const names = lpars.filter((lpar) => pending(lpar)?.ethernet.some((one) => one.vswitch === vswitch.name)).map((lpar) => lpar.definition.name);
     return names.length === 0 ? "none" : names;
   } },
+];
+
+/** Pool 0, of all partitions with shared processors; there are no others. */
+export const PROCESSOR_POOL: readonly Attribute<readonly LparView[]>[] = [
+  { name: "name", read: () => "DefaultPool" },
+  { name: "shared_proc_pool_id", read: () => "0" },
+  { name: "lpar_ids", read: (lpars) => orNone(lpars.filter(isShared).map((lpar) => String(lpar.lparId))) },
+  { name: "lpar_names", read: (lpars) => orNone(lpars.filter(isShared).map((lpar) => lpar.definition.name)) },
+  // Pool 0 has neither a limit nor a reserve.
+  { name: "max_pool_proc_units", read: () => undefined, onlyAsked: true },
+  { name: "curr_reserved_pool_proc_units", read: () => undefined, onlyAsked: true },
+  { name: "pend_reserved_pool_proc_units", read: () => undefined, onlyAsked: true },
+];
+const isShared = (lpar: LparView): boolean => pending(lpar)?.proc.mode === "shared";
+const orNone = (elements: readonly string[]): string | readonly string[] => (elements.length === 0 ? "none" : elements);
+
+/** A VLAN of a virtual switch that some adapter uses. */
+export interface VirtualNetwork {
+  readonly vswitch: string;
+  readonly vlanId: number;
+  /** some adapter has it beside its own VLAN, so frames carry its tag */
+  readonly tagged: boolean;
+}
+export function virtualNetworks(view: SystemView, lpars: readonly LparView[]): VirtualNetwork[] {
+  const adapters = lpars.flatMap((lpar) => pending(lpar)?.ethernet ?? []);
+  return view.vswitches.flatMap(({ name, vlanIds }) => [...vlanIds].sort((a, b) => a - b).map((vlanId) => ({ vswitch: name, vlanId, tagged: adapters.some((one) => one.vswitch === name && one.additionalVlanIds.includes(vlanId)) })));
+}
+const networkName = ({ vswitch, vlanId }: VirtualNetwork) => `VLAN${vlanId}-${vswitch}`;
+export const VIRTUAL_NETWORKS: readonly Attribute<VirtualNetwork>[] = [
+  { name: "vnetwork", read: networkName },
+  { name: "vswitch", read: ({ vswitch }) => vswitch },
+  { name: "vlan_id", read: ({ vlanId }) => String(vlanId) },
+  { name: "is_tagged", read: ({ tagged }) => (tagged ? "1" : "0") },
 ];

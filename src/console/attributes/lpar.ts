@@ -11,6 +11,14 @@ export interface LparObject {
 const flag = (on: boolean): string => (on ? "1" : "0");
 const vios = ({ lpar }: LparObject) => lpar.definition.environment === "vioserver";
 
+/** Never `default`. Nothing asked for: emulation gives a POWER9, and with KVM it is the host's own, which nobody told us. */
+function compatModeNow({ lpar, system }: LparObject): string | undefined {
+  if (lpar.runtime.qemuPid === null) return undefined;
+  const asked = lpar.definition.current?.compatMode ?? "default";
+  if (asked !== "default") return asked;
+  return system.hypervisor.accelerator === "tcg" ? "POWER9" : undefined;
+}
+
 /** How the value of a settable attribute becomes a setting; undefined: not a possible value. */
 type Setter = (text: string) => Partial<LparSettings> | undefined;
 const bit = (name: keyof LparSettings): Setter => (text) => (text === "0" || text === "1" ? { [name]: text === "1" } : undefined);
@@ -42,12 +50,20 @@ export const LPAR_ATTRIBUTES: readonly LparAttribute[] = [
   { name: "time_ref", read: ({ lpar }) => flag(lpar.definition.settings.timeRef), set: { values: "0 or 1", parse: bit("timeRef") } },
   { name: "lpar_avail_priority", read: ({ lpar }) => String(lpar.definition.settings.availPriority), set: { values: "0 to 255", parse: (text) => (/^\d{1,3}$/.test(text) && Number(text) <= 255 ? { availPriority: Number(text) } : undefined) } },
   { name: "desired_lpar_proc_compat_mode", read: ({ lpar }) => lpar.definition.current?.compatMode ?? "default" },
-  // What runs is what the machine gives when nothing was asked: its processor is a POWER9.
-  { name: "curr_lpar_proc_compat_mode", read: ({ lpar }) => (lpar.runtime.qemuPid === null ? undefined : lpar.definition.current && lpar.definition.current.compatMode !== "default" ? lpar.definition.current.compatMode : "POWER9") },
+  { name: "curr_lpar_proc_compat_mode", read: compatModeNow },
+  { name: "suspend_capable", read: () => "0" },
+  { name: "remote_restart_capable", read: () => "0" },
+  { name: "simplified_remote_restart_capable", read: () => "0" },
   { name: "migration_disabled", read: ({ lpar }) => flag(lpar.definition.settings.migrationDisabled), set: { values: "0 or 1", parse: bit("migrationDisabled") } },
   { name: "sync_curr_profile", read: ({ lpar }) => flag(lpar.definition.settings.syncCurrProfile), set: { values: "0 or 1", parse: bit("syncCurrProfile") } },
   { name: "affinity_group_id", read: () => "none" },
+  { name: "vtpm_enabled", read: () => "0" },
   { name: "msp", read: (object) => (vios(object) ? flag(object.lpar.definition.settings.msp) : undefined), set: { values: "0 or 1", parse: bit("msp") } },
   { name: "description", read: ({ lpar }) => lpar.definition.settings.description, onlyAsked: true, set: { values: "printable ASCII, at most 1024 characters", parse: (text) => (/^[\x20-\x7e]{0,1024}$/.test(text) ? { description: text } : undefined) } },
   { name: "uuid", read: ({ lpar }) => lpar.definition.uuid.toUpperCase(), onlyAsked: true },
+  { name: "power_ctrl_lpar_names", read: () => "none", onlyAsked: true },
+  { name: "rmc_osshutdown_capable", read: (object) => (vios(object) ? undefined : flag(object.lpar.runtime.rmc === "active")), onlyAsked: true },
+  { name: "secure_boot", read: () => "0", onlyAsked: true },
+  { name: "curr_secure_boot", read: () => "0", onlyAsked: true },
+  { name: "pend_secure_boot", read: () => "0", onlyAsked: true },
 ];

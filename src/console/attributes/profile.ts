@@ -39,14 +39,34 @@ export const PROFILE_ATTRIBUTES: readonly Attribute<ProfileObject>[] = [
   { name: "max_procs", read: (one) => String(proc(one).maxProcs) },
   { name: "sharing_mode", read: (one) => proc(one).sharingMode },
   { name: "uncap_weight", read: (one) => (shared(one) ? String(proc(one).uncapWeight) : undefined) },
+  { name: "shared_proc_pool_id", read: (one) => (shared(one) ? "0" : undefined) },
+  { name: "shared_proc_pool_name", read: (one) => (shared(one) ? "DefaultPool" : undefined) },
+  { name: "affinity_group_id", read: () => "none" },
   { name: "io_slots", read: () => "none" },
+  { name: "lpar_io_pool_ids", read: () => "none" },
   { name: "max_virtual_slots", read: ({ profile }) => String(profile.resources.maxVirtualSlots) },
+  // The console's two terminals, which every partition has.
+  { name: "virtual_serial_adapters", read: () => ["0/server/1/any//any/1", "1/server/1/any//any/1"] },
   { name: "virtual_scsi_adapters", read: (one) => orNone(one.profile.resources.scsi.map((adapter) => scsiText(adapter, one.nameOf))) },
   { name: "virtual_eth_adapters", read: (one) => orNone(one.profile.resources.ethernet.map(ethernetText)) },
+  { name: "virtual_fc_adapters", read: () => "none" },
+  { name: "hca_adapters", read: () => "none" },
   { name: "boot_mode", read: ({ profile }) => profile.resources.bootMode },
+  { name: "conn_monitoring", read: () => "0" },
   { name: "auto_start", read: ({ lpar }) => (lpar.definition.settings.autoStart ? "1" : "0") },
+  { name: "power_ctrl_lpar_ids", read: () => "none" },
+  { name: "work_group_id", read: () => "none" },
+  { name: "redundant_err_path_reporting", read: () => "0" },
   { name: "lpar_proc_compat_mode", read: ({ profile }) => profile.resources.compatMode },
 ];
+
+/** A profile as the pairs of a record, in the order of the table: what lssyscfg prints, and mksyscfg reads. */
+export function profileToPairs(profile: Profile, lpar: LparView, nameOf: ProfileObject["nameOf"]): [name: string, value: string | readonly string[]][] {
+  return PROFILE_ATTRIBUTES.flatMap((attribute): [string, string | readonly string[]][] => {
+    const value = attribute.read({ profile, lpar, nameOf });
+    return value === undefined || value === null ? [] : [[attribute.name, value]];
+  });
+}
 
 /** Attributes that a record may have because clients send them and that say what is so anyway: refused when they say something else. */
 const FIXED: Readonly<Record<string, readonly string[]>> = {
@@ -71,6 +91,11 @@ const FIXED: Readonly<Record<string, readonly string[]>> = {
   affinity_group_id: ["none"],
   electronic_err_reporting: ["0", "null"],
   bsr_arrays: ["0"],
+  virtual_eth_vsi_profiles: ["none", ""],
+  vtpm_adapters: ["none", ""],
+  sriov_eth_logical_ports: ["none", ""],
+  sriov_roce_logical_ports: ["none", ""],
+  vnic_adapters: ["none", ""],
 };
 /** Attributes that decide resources; the rest of a record is the partition's own. */
 const READ = ["min_mem", "desired_mem", "max_mem", "proc_mode", "min_procs", "desired_procs", "max_procs", "min_proc_units", "desired_proc_units", "max_proc_units", "sharing_mode", "uncap_weight", "max_virtual_slots", "virtual_scsi_adapters", "virtual_eth_adapters", "boot_mode", "lpar_proc_compat_mode"] as const;

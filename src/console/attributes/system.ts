@@ -9,6 +9,11 @@ const view = (system: ManagedSystem) => system.view;
 /** `unavailable` is printed for what only a connected system can say. */
 const live = (read: (v: NonNullable<ManagedSystem["view"]>) => string | readonly string[]) => (system: ManagedSystem) => (system.connected && system.view ? read(system.view) : "unavailable");
 
+/** A capability of other platforms that this one has not. */
+function absent(name: string): Table[number] {
+  return { name, read: live(() => "0") };
+}
+
 export const SYSTEM_ATTRIBUTES: Table = [
   { name: "name", read: (system) => system.name },
   { name: "type_model", read: (system) => view(system)?.mtms.typeModel ?? "unavailable" },
@@ -19,7 +24,9 @@ export const SYSTEM_ATTRIBUTES: Table = [
   { name: "sys_time", read: live((v) => hmcTime(v.time)) },
   { name: "active_lpar_mobility_capable", read: live(() => "1") },
   { name: "inactive_lpar_mobility_capable", read: live(() => "1") },
+  ...["active_mem_expansion_capable", "active_mem_sharing_capable", "cod_mem_capable", "cod_proc_capable", "dynamic_platform_optimization_capable", "huge_page_mem_capable"].map(absent),
   { name: "lpar_proc_compat_mode_capable", read: live(() => "1") },
+  ...["lpar_remote_restart_capable", "powervm_lpar_remote_restart_capable", "lpar_suspend_capable"].map(absent),
   { name: "micro_lpar_capable", read: live(() => "1") },
   { name: "os400_capable", read: live(() => "0") },
   { name: "shared_eth_failover_capable", read: live(() => "1") },
@@ -44,6 +51,10 @@ export const SYSTEM_MEMORY: Table = [
   { name: "deconfig_sys_mem", read: live(() => "0") },
   { name: "sys_firmware_mem", read: live((v) => String(bytesToMb(v.memory.firmwareBytes))) },
   { name: "mem_region_size", read: live((v) => String(bytesToMb(v.memory.lmbBytes))) },
+  { name: "configurable_num_sys_huge_pages", read: live(() => "0") },
+  { name: "curr_avail_num_sys_huge_pages", read: live(() => "0") },
+  { name: "pend_avail_num_sys_huge_pages", read: live(() => "0") },
+  { name: "curr_mem_mirroring_mode", read: live(() => "none"), onlyAsked: true },
 ];
 
 export const SYSTEM_PROCESSORS: Table = [
@@ -53,8 +64,18 @@ export const SYSTEM_PROCESSORS: Table = [
   { name: "installed_sys_proc_units", read: live((v) => unitsToText(v.proc.installedUnits)) },
   { name: "deconfig_sys_proc_units", read: live(() => "0.0") },
   { name: "min_proc_units_per_virtual_proc", read: live((v) => unitsToText(v.proc.minUnitsPerProc)) },
+  { name: "curr_sys_virtual_procs", read: (system) => (system.connected && system.view ? String(running(system).reduce((sum, resources) => sum + resources.proc.desiredProcs, 0)) : "unavailable") },
   { name: "max_virtual_procs_per_lpar", read: live((v) => String(v.proc.maxProcsPerLpar)) },
 ];
+
+/** The default shared processor pool: what no dedicated partition holds. */
+export const POOL_PROCESSORS: Table = [
+  { name: "configurable_pool_proc_units", read: (system) => (system.connected && system.view ? unitsToText(system.view.proc.configurableUnits - dedicatedUnits(system)) : "unavailable") },
+  { name: "curr_avail_pool_proc_units", read: live((v) => unitsToText(v.proc.availableUnits)) },
+  { name: "pend_avail_pool_proc_units", read: live((v) => unitsToText(v.proc.availableUnits)) },
+];
+const running = (system: ManagedSystem) => system.lpars().flatMap(({ runtime, definition }) => (runtime.startedAt !== null && definition.current ? [definition.current] : []));
+const dedicatedUnits = (system: ManagedSystem) => running(system).reduce((sum, { proc }) => sum + (proc.mode === "ded" ? proc.desiredProcs * 100 : 0), 0);
 
 export const SYSTEM_MIGRATION: Table = [
   { name: "inactive_lpar_mobility_capable", read: live(() => "1") },

@@ -1,6 +1,6 @@
 /** `lshwres`: memory, processors, virtual adapters and virtual switches (hmc-cli 6.1 to 6.6). */
-import { SYSTEM_MEMORY, SYSTEM_PROCESSORS } from "../attributes/system.js";
-import { ADAPTER_SLOTS, ETHERNET, LPAR_MEMORY, LPAR_PROCESSORS, LPAR_SLOTS, SCSI, SERIAL, VIRTUAL_SWITCHES, slotsOf, type AdapterObject } from "../attributes/hardware.js";
+import { POOL_PROCESSORS, SYSTEM_MEMORY, SYSTEM_PROCESSORS } from "../attributes/system.js";
+import { ADAPTER_SLOTS, ETHERNET, LPAR_MEMORY, LPAR_PROCESSORS, LPAR_SLOTS, SCSI, PROCESSOR_POOL, SERIAL, VIRTUAL_NETWORKS, VIRTUAL_SWITCHES, slotsOf, virtualNetworks, type AdapterObject } from "../attributes/hardware.js";
 import type { CommandContext } from "../contract.js";
 import { parseFilter } from "../grammar/filter.js";
 import { list, NOTHING } from "../grammar/list-output.js";
@@ -14,7 +14,7 @@ const SUBTYPES = ["eth", "scsi", "serial", "slot", "vswitch", "fc", "vnic", "vne
 export const lshwres: Command = {
   name: "lshwres",
   summary: "lists hardware resources of a managed system and its partitions",
-  synopsis: ["lshwres -r {mem | proc} -m managed-system --level {sys | lpar} [--filter filter-data] [-F [attribute-names] [--header]]", "lshwres -r virtualio -m managed-system --rsubtype {eth | scsi | serial | slot | vswitch} [--level {lpar | slot}] [--filter filter-data] [-F [attribute-names] [--header]]", "lshwres -r {io | sriov | procpool | mempool} -m managed-system ..."],
+  synopsis: ["lshwres -r {mem | proc} -m managed-system --level {sys | pool | lpar} [--filter filter-data] [-F [attribute-names] [--header]]", "lshwres -r virtualio -m managed-system --rsubtype {eth | scsi | serial | slot | vnetwork | vswitch} [--level {lpar | slot}] [--filter filter-data] [-F [attribute-names] [--header]]", "lshwres -r {io | sriov | procpool | mempool} -m managed-system ..."],
   options: [
     { name: "-r", argument: "resource", help: "what to list", required: true, values: ["mem", "proc", "virtualio", "io", "sriov", "procpool", "mempool", "rspool", "hea"] },
     SYSTEM_OPTION,
@@ -23,7 +23,7 @@ export const lshwres: Command = {
     { name: "-R", argument: null, help: "only partitions with resources that can be restored", withoutEffect: true },
     ...LISTING_OPTIONS,
   ],
-  details: ["Filters: lpar_names, lpar_ids, slots, vswitches.", "Physical adapters belong to the Virtual I/O Servers' hosts, so -r io and -r sriov list nothing.", 'Example:\nlshwres -r virtualio -m ms01 --rsubtype scsi --level lpar --filter "lpar_names=db01"'],
+  details: ["Filters: lpar_names, lpar_ids, slots, vswitches, vlans.", "Physical adapters belong to the Virtual I/O Servers' hosts, so -r io and -r sriov list nothing.", 'Example:\nlshwres -r virtualio -m ms01 --rsubtype scsi --level lpar --filter "lpar_names=db01"'],
   run: async (options, context) => {
     context.io.stdout(await text(options, context));
     return 0;
@@ -33,22 +33,28 @@ export const lshwres: Command = {
 async function text(options: Options, context: CommandContext): Promise<string> {
   const system = await freshSystem(options, context);
   const how = listing(options);
-  const filters = parseFilter(options.get("--filter"), ["lpar_names", "lpar_ids", "slots", "vswitches", "units", "pools", "adapter_ids", "drc_indexes"]);
+  const filters = parseFilter(options.get("--filter"), ["lpar_names", "lpar_ids", "slots", "vswitches", "vlans", "units", "pools", "adapter_ids", "drc_indexes"]);
   const resource = options.get("-r");
   const level = options.get("--level");
   const lpars = () => filteredLpars(filters, context, system);
   if (resource === "mem" || resource === "proc") {
-    if (level === undefined || level === "slot") throw missingParameter("--level");
-    if (level !== "lpar") return list(resource === "mem" ? SYSTEM_MEMORY : SYSTEM_PROCESSORS, [system], how);
+    if (level === "pool" && resource === "proc") return list(POOL_PROCESSORS, [system], how);
+    if (level !== "lpar" && level !== "sys") throw missingParameter("--level");
+    if (level === "sys") return list(resource === "mem" ? SYSTEM_MEMORY : SYSTEM_PROCESSORS, [system], how);
     return resource === "mem" ? list(LPAR_MEMORY, lpars(), how) : list(LPAR_PROCESSORS, lpars(), how);
   }
-  if (resource !== "virtualio") return NOTHING;
+  if (resource === "procpool") return list(PROCESSOR_POOL, [system.lpars()], how);
   const subtype = options.get("--rsubtype");
-  if (subtype === undefined) throw missingParameter("--rsubtype");
+  if (subtype === undefined && (resource === "virtualio" || resource === "io" || resource === "sriov")) throw missingParameter("--rsubtype");
+  if (resource !== "virtualio") return NOTHING;
   const view = viewOf(system);
   if (subtype === "vswitch") {
     const names = filters.get("vswitches");
     return list(VIRTUAL_SWITCHES, view.vswitches.filter((one) => !names || names.includes(one.name)).map((vswitch) => ({ vswitch, lpars: system.lpars() })), how);
+  }
+  if (subtype === "vnetwork") {
+    const [vswitches, vlans] = [filters.get("vswitches"), filters.get("vlans")];
+    return list(VIRTUAL_NETWORKS, virtualNetworks(view, system.lpars()).filter((one) => (!vswitches || vswitches.includes(one.vswitch)) && (!vlans || vlans.includes(String(one.vlanId)))), how);
   }
   if (subtype === "slot" && level !== "slot") return list(LPAR_SLOTS, lpars(), how);
   const slots = filters.get("slots")?.map(Number);
