@@ -107,6 +107,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   readonly env: Readonly<Record<string, string>>;
   readonly log: Logger;
+  /** the user's own public keys for SSH */
+  readonly keys: { add(line: string): boolean; remove(match: string): number; list(): readonly string[] };
   /** facts of this console for lshmc */
   readonly about: { readonly version: string; readonly addresses: readonly string[]; readonly sshEnabled: boolean };
 }

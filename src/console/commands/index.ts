@@ -12,6 +12,7 @@ import { lspartition } from "./lspartition.js";
 import { lsrefcode } from "./lsrefcode.js";
 import { lssyscfg } from "./lssyscfg.js";
 import { migrlpar } from "./migrlpar.js";
+import { mkauthkeys } from "./mkauthkeys.js";
 import { mksyscfg } from "./mksyscfg.js";
 import { rmsyscfg } from "./rmsyscfg.js";
 import { helpText, runOne } from "./run.js";
@@ -35,7 +36,7 @@ const help: Command = {
   },
 };
 
-export const COMMANDS: readonly Command[] = [chhwres, chsyscfg, chsysstate, help, lshmc, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mksyscfg, mkvterm, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man" }];
+export const COMMANDS: readonly Command[] = [chhwres, chsyscfg, chsysstate, help, lshmc, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mkauthkeys, mksyscfg, mkvterm, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man" }];
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map((command) => command.name);
 
 export const runCommand: RunCommand = async (argv, context) => {
