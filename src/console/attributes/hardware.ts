@@ -117,13 +117,18 @@ export const ETHERNET: readonly Attribute<AdapterObject>[] = [
   { name: "allowed_os_mac_addrs", read: () => "all" },
   { name: "qos_priority", read: () => "none" },
 ];
+/** Slot 0 is the console. A Virtual I/O Server has none here, and slot 1 is the agent's. */
+function connectStatus({ lpar, slot }: AdapterObject): string {
+  if (slot !== 0 || !powered(lpar) || lpar.definition.environment === "vioserver") return "unavailable";
+  return lpar.runtime.vtermOpen ? "open" : "closed";
+}
 export const SERIAL: readonly Attribute<AdapterObject>[] = [
   { name: "lpar_name", read: ({ lpar }) => lpar.definition.name },
   { name: "lpar_id", read: ({ lpar }) => String(lpar.lparId) },
   { name: "slot_num", read: ({ slot }) => String(slot) },
   { name: "state", read: ({ lpar }) => (powered(lpar) ? "1" : "0") },
   { name: "is_required", read: () => "1" },
-  { name: "connect_status", read: ({ lpar, slot }) => (!powered(lpar) || slot !== 0 ? "unavailable" : lpar.runtime.vtermOpen ? "open" : "closed") },
+  { name: "connect_status", read: connectStatus },
   { name: "adapter_type", read: () => "server" },
   { name: "supports_hmc", read: ({ slot }) => (slot === 0 ? "1" : "0") },
   { name: "remote_lpar_id", read: () => "any" },

@@ -22,7 +22,7 @@ const REMOTE: readonly Attribute<CommandContext>[] = [
   { name: "ssh", read: ({ about }) => (about.sshEnabled ? "enable" : "disable") },
   { name: "sshprotocol", read: ({ about }) => (about.sshEnabled ? "2" : undefined) },
 ];
-const BIOS: readonly Attribute<string | undefined>[] = [{ name: "bios", read: (bios) => bios }];
+const BIOS: readonly Attribute<string>[] = [{ name: "bios", read: (bios) => bios }];
 const LOCALE: readonly Attribute<object>[] = [{ name: "locale", read: () => "en_US" }];
 
 export const lshmc: Command = {
@@ -61,7 +61,7 @@ async function text(options: Options, context: CommandContext): Promise<string> 
     case "-r":
       return list(REMOTE, [context], how);
     case "-b":
-      return list(BIOS, [await readFile(BIOS_FILE, "utf8").then((bios) => bios.trim(), () => undefined)], how);
+      return list(BIOS, await readFile(BIOS_FILE, "utf8").then((bios) => [bios.trim()], () => []), how);
     case "-l":
       return list(LOCALE, [{}], how);
   }

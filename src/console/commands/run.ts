@@ -20,19 +20,21 @@ export async function runOne(command: Command, argv: readonly string[], context:
   }
 }
 
-/** A manual page: name, synopsis, options, what else there is to know, exit status. */
+/** A manual page: name, synopsis, what it does, options, examples, exit status. */
 export function helpText(command: Command): string {
-  const lines = ["NAME", `    ${command.name} - ${command.summary}`, "", "SYNOPSIS", ...command.synopsis.map((line) => `    ${line}`)];
-  if (command.options.length > 0) {
-    lines.push("", "OPTIONS");
-    for (const option of command.options) {
-      const left = option.argument === null ? option.name : `${option.name} ${option.argumentOptional ? `[${option.argument}]` : option.argument}`;
-      const possible = option.values ? ` (${option.values.join(", ")})` : "";
-      lines.push(`    ${left}${option.required ? "  (required)" : ""}`, ...wrap(`${option.help}${possible}${option.withoutEffect ? " (accepted, without effect here)" : ""}`, 8));
-    }
-    lines.push("    --help", ...wrap("prints this page", 8));
+  const isExample = (paragraph: string) => /^Examples?:\n/.test(paragraph);
+  const paragraphs = (command.details ?? []).filter((one) => !isExample(one));
+  const examples = (command.details ?? []).filter(isExample);
+  const lines = ["NAME", `    ${command.name} - ${command.summary}`, "", "SYNOPSIS", ...command.synopsis.map((line) => `    ${line}`), "", "DESCRIPTION", ...wrap(`${command.name} ${command.summary}.`, 4)];
+  for (const paragraph of paragraphs) lines.push("", ...wrap(paragraph, 4));
+  lines.push("", "OPTIONS");
+  for (const option of command.options) {
+    const left = option.argument === null ? option.name : `${option.name} ${option.argumentOptional ? `[${option.argument}]` : option.argument}`;
+    const possible = option.values ? ` (${option.values.join(", ")})` : "";
+    lines.push(`    ${left}${option.required ? "  (required)" : ""}`, ...wrap(`${option.help}${possible}${option.withoutEffect ? " (accepted, without effect here)" : ""}`, 8));
   }
-  for (const paragraph of command.details ?? []) lines.push("", ...wrap(paragraph, 4));
+  lines.push("    --help", ...wrap("prints this page", 8));
+  if (examples.length > 0) lines.push("", "EXAMPLES", ...examples.flatMap((one) => one.split("\n").slice(1)).map((line) => `    ${line}`));
   lines.push("", "EXIT STATUS", "    0 on success, 1 on failure with a message on standard error.", "");
   return lines.join("\n");
 }

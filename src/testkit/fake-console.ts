@@ -1,0 +1,166 @@
+/** A console without processes for tests of its commands: two managed systems, a Virtual I/O Server on each, one shared and one dedicated partition. Tests only. */
+import { OlpmError } from "../kit/errors.js";
+import { silentLogger } from "../kit/log.js";
+import { LparView } from "../model/lpar.js";
+import type { MigrationRecord } from "../model/migration.js";
+import { SystemView } from "../model/system.js";
+import { mbToBytes } from "../model/units.js";
+import { findLpar, findSystem } from "../console/inventory/inventory.js";
+import type { CommandContext, ManagedSystem, ValidationResult } from "../console/contract.js";
+
+const GIB = 1 << 30;
+const settings = { autoStart: false, availPriority: 127, description: "", keylock: "norm", allowPerfCollection: true, migrationDisabled: false, syncCurrProfile: false, timeRef: false, msp: false } as const;
+
+export const SHARED_RESOURCES = {
+  memory: { minBytes: mbToBytes(256), desiredBytes: mbToBytes(512), maxBytes: mbToBytes(1024) },
+  proc: { mode: "shared", minProcs: 1, desiredProcs: 2, maxProcs: 4, minUnits: 5, desiredUnits: 50, maxUnits: 200, sharingMode: "uncap", uncapWeight: 128 },
+  maxVirtualSlots: 40,
+  scsi: [{ slot: 2, role: "client", remoteLparId: 1, remoteSlot: 10, required: true }],
+  ethernet: [
+    { slot: 3, ieee: false, portVlanId: 1, additionalVlanIds: [], trunkPriority: 0, required: false, vswitch: "ETHERNET0", mac: "02AABB000103" },
+    { slot: 4, ieee: true, portVlanId: 10, additionalVlanIds: [20, 30], trunkPriority: 0, required: false, vswitch: "ETHERNET0", mac: "02AABB000104" },
+  ],
+  bootMode: "norm",
+  compatMode: "default",
+} as const;
+const DEDICATED_RESOURCES = { ...SHARED_RESOURCES, proc: { mode: "ded", minProcs: 1, desiredProcs: 1, maxProcs: 2, minUnits: 100, desiredUnits: 100, maxUnits: 200, sharingMode: "keep_idle_procs", uncapWeight: 128 }, scsi: [], ethernet: [] } as const;
+const VIOS_RESOURCES = {
+  ...SHARED_RESOURCES,
+  maxVirtualSlots: 200,
+  scsi: [{ slot: 10, role: "server", remoteLparId: 3, remoteSlot: 2, required: false }, { slot: 11, role: "server", remoteLparId: null, remoteSlot: null, required: false }],
+  ethernet: [{ slot: 5, ieee: true, portVlanId: 1, additionalVlanIds: [], trunkPriority: 1, required: true, vswitch: "ETHERNET0", mac: "02AABB000101" }],
+} as const;
+
+const OFF = { qemuPid: null, startedAt: null, rmc: "inactive", rmcAddress: null, osVersion: null, refCode: "", refCodeAt: null, vtermOpen: false, consoleLog: "/log", vios: null } as const;
+const owner = { kind: "owner", generation: 1, migrationId: null } as const;
+const common = (lparId: number) => ({ lparId, revision: 1, ownership: owner, migrationId: null });
+
+export const vios = (lparId: number, name: string, address: string): LparView =>
+  LparView.parse({
+    ...common(lparId),
+    definition: { name, uuid: `00000000-0000-4000-8000-00000000000${lparId}`, environment: "vioserver", settings: { ...settings, availPriority: 191, msp: true }, profiles: [{ name: "default", resources: VIOS_RESOURCES }], defaultProfile: "default", currentProfile: "default", current: VIOS_RESOURCES },
+    state: "running",
+    runtime: { ...OFF, startedAt: "2026-11-24T10:00:00.000Z", rmc: "active", rmcAddress: address, vios: { pid: 100, namespace: "ns", roles: ["vscsi", "sea", "msp"], mspAddress: address } },
+    storage: [],
+  });
+
+/** db01 runs, with shared processors and a LUN; batch02 is dedicated and was never activated. */
+export const db01 = (): LparView =>
+  LparView.parse({
+    ...common(3),
+    definition: { name: "db01", uuid: "00000000-0000-4000-8000-0000000000ab", environment: "aixlinux", settings, profiles: [{ name: "normal", resources: SHARED_RESOURCES }], defaultProfile: "normal", currentProfile: "normal", current: SHARED_RESOURCES },
+    state: "running",
+    runtime: { ...OFF, qemuPid: 200, startedAt: "2026-11-24T11:00:00.000Z", rmc: "active", rmcAddress: "10.0.0.21", osVersion: "Linux/Debian GNU/Linux 13 6.12.0", refCode: "Linux ppc64le", refCodeAt: "2026-11-24T11:00:20.000Z" },
+    storage: [{ clientSlot: 2, viosLparId: 1, viosSlot: 10, vtd: "vtscsi0", lun: "naa.600a", lunBytes: GIB }],
+  });
+export const batch02 = (): LparView =>
+  LparView.parse({
+    ...common(4),
+    definition: { name: "batch02", uuid: "00000000-0000-4000-8000-0000000000ac", environment: "aixlinux", settings: { ...settings, autoStart: true }, profiles: [{ name: "big", resources: DEDICATED_RESOURCES }], defaultProfile: "big", currentProfile: null, current: null },
+    state: "not-activated",
+    runtime: OFF,
+    storage: [],
+  });
+
+const systemView = (name: string, serial: string): SystemView =>
+  SystemView.parse({
+    name,
+    uuid: "00000000-0000-4000-8000-0000000000ff",
+    mtms: { typeModel: "9009-42A", serial },
+    revision: 1,
+    state: "operating",
+    version: "0.1.0",
+    hypervisor: { qemuVersion: "10.0.0", accelerator: "tcg", acceleratorReason: "test" },
+    memory: { installedBytes: 8 * GIB, configurableBytes: 8 * GIB, availableBytes: 7 * GIB, firmwareBytes: 0, lmbBytes: mbToBytes(256) },
+    proc: { installedUnits: 400, configurableUnits: 400, availableUnits: 300, minUnitsPerProc: 5, maxProcsPerLpar: 8 },
+    lparsMax: 256,
+    compatModes: ["default", "POWER8", "POWER9_base", "POWER9"],
+    vswitches: [{ name: "ETHERNET0", mode: "VEB", vlanIds: [1, 10, 20, 30] }],
+    sharedEthernet: [],
+    migration: { activeMax: 8, activeNow: 0, inactiveMax: 16, inactiveNow: 0 },
+    pid: 1,
+    time: "2026-11-24T12:00:00.000Z",
+  });
+
+export interface FakeSystem {
+  name: string;
+  connected: boolean;
+  view: SystemView | null;
+  lpars: LparView[];
+  records: MigrationRecord[];
+  /** how often it was asked for what it says now */
+  refreshes: number;
+}
+export const fakeSystems = (): [FakeSystem, FakeSystem] => [
+  { name: "ms01", connected: true, view: systemView("ms01", "7800A01"), lpars: [vios(1, "vios1", "10.0.0.11"), db01(), batch02()], records: [], refreshes: 0 },
+  { name: "ms02", connected: true, view: systemView("ms02", "7800A02"), lpars: [vios(1, "vios2", "10.0.0.12")], records: [], refreshes: 0 },
+];
+
+function managed(system: FakeSystem): ManagedSystem {
+  return {
+    name: system.name,
+    endpoint: { host: "10.0.0.1", port: 1, name: `system:${system.name}` },
+    get connected() {
+      return system.connected;
+    },
+    get view() {
+      return system.view;
+    },
+    lpars: () => system.lpars,
+    refresh: async () => {
+      system.refreshes++;
+      if (!system.connected) throw new OlpmError("peer-lost", `The managed system ${system.name} can not be reached (No Connection).`, { hsc: "HSCL0237" });
+    },
+    client: {
+      call: (async (method: string) => {
+        if (method !== "migration.list") throw new OlpmError("unsupported", method);
+        return { records: system.records };
+      }) as unknown as ManagedSystem["client"]["call"],
+      on: () => () => undefined,
+    },
+  };
+}
+
+export interface FakeConsole {
+  readonly context: CommandContext;
+  /** what was printed since the last call */
+  take(): { readonly out: string; readonly err: string };
+}
+export function fakeConsole(systems: readonly FakeSystem[], validation?: ValidationResult): FakeConsole {
+  const all = systems.map(managed);
+  let [out, err] = ["", ""];
+  const never = async (): Promise<never> => {
+    throw new Error("not in this test");
+  };
+  const context: CommandContext = {
+    user: "hscroot",
+    taskRole: "hmcsuperadmin",
+    consoleName: "hmc1",
+    inventory: { systems: () => all, system: (name) => findSystem(all, name), lpar: findLpar, onMigration: () => () => undefined, close: async () => undefined },
+    mobility: { validate: async () => validation ?? never(), migrate: never, stop: never, close: async () => undefined },
+    io: {
+      stdout: (text) => {
+        out += text.toString();
+      },
+      stderr: (text) => {
+        err += text;
+      },
+      tty: null,
+      input: async function* () {},
+      setRaw: () => undefined,
+    },
+    signal: new AbortController().signal,
+    env: {},
+    log: silentLogger,
+    keys: { add: () => false, remove: () => 0, list: () => [] },
+    about: { version: "0.1.0", addresses: ["10.0.0.5", "10.1.0.5"], sshEnabled: true },
+  };
+  return {
+    context,
+    take: () => {
+      const taken = { out, err };
+      [out, err] = ["", ""];
+      return taken;
+    },
+  };
+}
