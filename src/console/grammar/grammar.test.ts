@@ -29,7 +29,7 @@ test("records of the reference are read as it says", () => {
 });
 
 test("records that are none are refused", () => {
-  for (const text of ["x", "=3", '"a=b', 'a="b', ",,x,"]) assert.throws(() => parseRecord(text), /check your entry/, text);
+  for (const text of ["x", "=3", '"a=b', 'a="b', ",,x,", 'a=1,"b=2,3"x']) assert.throws(() => parseRecord(text), /check your entry/, text);
 });
 
 test("pairs are written as they are read", () => {
@@ -40,6 +40,20 @@ test("pairs are written as they are read", () => {
   for (const elements of [["x"], ["x", "y"], ["x,y"], ["x,y", "z"], []]) {
     const [item] = parseRecord(formatPair("b", elements.length === 0 ? "none" : elements));
     assert.deepEqual(splitList(item!.value), elements);
+  }
+});
+
+test("any record that is written is read back as it was", () => {
+  let seed = 1;
+  const random = (below: number) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % below;
+  const element = () => Array.from({ length: 1 + random(6) }, () => "ab1/,:. "[random(8)]).join("").trim();
+  for (let round = 0; round < 2000; round++) {
+    const pairs = Array.from({ length: 1 + random(4) }, (_, index): [string, string[]] => {
+      const elements = Array.from({ length: 1 + random(3) }, element).filter((text) => text !== "");
+      return [`n${index}`, elements.length > 0 ? elements : ["x"]];
+    });
+    const text = formatRecord(pairs);
+    assert.deepEqual(parseRecord(text).map((item) => [item.name, splitList(item.value)]), pairs, text);
   }
 });
 

@@ -24,7 +24,8 @@ export function parseRecord(text: string): RecordItem[] {
       continue;
     }
     const last = items.pop();
-    if (!last) throw new OlpmError("invalid-argument", `The attribute record is not valid at "${raw.slice(0, 60)}". A record has the form name=value,name=value,... Please check your entry and retry the command.`);
+    // A pair that is quoted, with something behind its last quotation mark, is neither a pair nor a part of a list.
+    if (!last || /^"(?!")/.test(item)) throw new OlpmError("invalid-argument", `The attribute record is not valid at "${raw.slice(0, 60)}". A record has the form name=value,name=value,... Please check your entry and retry the command.`);
     // A list that came without its quotes: the item belongs to the value before it.
     items.push({ ...last, value: `${last.value},${item}` });
   }
