@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { OlpmError, operatorLine, toOlpmError } from "../kit/errors.js";
 import { MIGRATION_PHASES, type MigrationRecord } from "../model/migration.js";
 import { Operator } from "./operator.js";
-import { downLab, upLab, type Lab } from "./lab.js";
+import { downLab, labExists, upLab, type Lab } from "./lab.js";
 import { missingWrites } from "./lun-check.js";
 import { createPartition, type LabPartition } from "./partition.js";
 import { reportText, seconds, type Check, type DemoReport, type LegReport } from "./report.js";
@@ -42,7 +42,8 @@ export async function runDemo(argv: readonly string[]): Promise<number> {
   const say = (text: string) => process.stdout.write(`${text}\n`);
   let lab: Lab | undefined;
   try {
-    lab = await upLab({ name: values.name, partitions: false, say });
+    if (labExists(values.name)) await downLab({ name: values.name, say });
+    lab = await upLab({ name: values.name, say });
     const report = await perform(lab, { memoryMb: Number(values.memory), say, begun });
     say("");
     process.stdout.write(reportText(report));

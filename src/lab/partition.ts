@@ -1,0 +1,85 @@
+/** A partition of the laboratory: its LUN filled from the golden image, then defined and activated with the commands that an operator types. */
+import { randomUUID } from "node:crypto";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { OlpmError } from "../kit/errors.js";
+import { run } from "../kit/run.js";
+import type { Lab, Say } from "./lab.js";
+import { Operator } from "./operator.js";
+import { partitionAddress, PREFIX } from "./plan.js";
+
+export interface LabPartition {
+  readonly name: string;
+  readonly uuid: string;
+  readonly address: string;
+  readonly lunFile: string;
+}
+export interface PartitionOptions {
+  readonly name: string;
+  readonly system: string;
+  /** index of the LUN, from 0; also decides the address */
+  readonly lun: number;
+  readonly memoryMb: number;
+  readonly vios?: string;
+  /** files put into the partition before it starts: path in it and mode */
+  readonly files?: readonly { readonly path: string; readonly content: string; readonly mode: number }[];
+  readonly activate?: boolean;
+  readonly say: Say;
+}
+
+const CLIENT_SCSI_SLOT = 2;
+const CLIENT_ETHERNET_SLOT = 3;
+
+export async function createPartition(lab: Lab, options: PartitionOptions): Promise<LabPartition> {
+  const { name, system, say } = options;
+  const lun = lab.san.luns[options.lun];
+  if (!lun) throw new OlpmError("invalid-argument", `the laboratory has no LUN ${options.lun}`);
+  const address = partitionAddress(options.lun);
+  say(`writing the root file system of ${name} to LUN ${lun.id}`);
+  await fillLun(lab, lun.file, { name, address, files: options.files ?? [] });
+  const operator = new Operator(lab, { say });
+  const vios = options.vios ?? "vios1";
+  const viosSlot = 10 + options.lun;
+  const max = options.memoryMb * 2;
+  await operator.type(`mksyscfg -r lpar -m ${system} -i "${profile({ name, vios, viosSlot, memoryMb: options.memoryMb, max })}"`);
+  await operator.type(`chhwres -r virtualio -m ${system} -o a -p ${vios} --rsubtype scsi -s ${viosSlot} -a "adapter_type=server,remote_lpar_name=${name},remote_slot_num=${CLIENT_SCSI_SLOT}"`);
+  const vhost = await adapterName(operator, system, vios, viosSlot);
+  await operator.type(`viosvrcmd -m ${system} -p ${vios} -c "mkvdev -vdev hdisk${options.lun} -vadapter ${vhost}"`);
+  if (options.activate !== false) await operator.type(`chsysstate -m ${system} -r lpar -o on -n ${name} -f default`);
+  const uuid = (await operator.quiet(`lssyscfg -r lpar -m ${system} --filter lpar_names=${name} -F uuid`)).trim().toLowerCase();
+  return { name, uuid, address, lunFile: lun.file };
+}
+
+const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number }): string =>
+  [
+    `name=${p.name},profile_name=default,lpar_env=aixlinux`,
+    `min_mem=256,desired_mem=${p.memoryMb},max_mem=${p.max}`,
+    "proc_mode=shared,min_procs=1,desired_procs=1,max_procs=2,min_proc_units=0.1,desired_proc_units=0.5,max_proc_units=1.0,sharing_mode=uncap,uncap_weight=128",
+    `max_virtual_slots=20,virtual_scsi_adapters=${CLIENT_SCSI_SLOT}/client//${p.vios}/${p.viosSlot}/1,virtual_eth_adapters=${CLIENT_ETHERNET_SLOT}/0/1//0/1`,
+  ].join(",");
+
+/** The server adapter in a slot, by its location code: `U9009.42A.7800A01-V1-C10`. */
+async function adapterName(operator: Operator, system: string, vios: string, slot: number): Promise<string> {
+  const lines = (await operator.quiet(`viosvrcmd -m ${system} -p ${vios} -c "lsmap -all -field svsa physloc -fmt :"`)).split("\n");
+  const found = lines.map((line) => line.split(":")).find(([, location]) => location?.endsWith(`-C${slot}`));
+  if (!found) throw new OlpmError("not-found", `${vios} on ${system} shows no server adapter in slot ${slot}`);
+  return found[0]!;
+}
+
+/** Copies the golden root into the LUN in place (the SAN has it open) and puts the partition's own files into it, without mounting. */
+async function fillLun(lab: Lab, file: string, what: { readonly name: string; readonly address: string; readonly files: NonNullable<PartitionOptions["files"]> }): Promise<void> {
+  await run(["cp", "--sparse=always", path.join(lab.environment.imageDir, "root.img"), file], { deadlineMs: 120_000 });
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), "olpm-part-"));
+  try {
+    const put = async (target: string, content: string, mode: number) => {
+      const local = path.join(dir, randomUUID());
+      fs.writeFileSync(local, content);
+      await run(["debugfs", "-w", "-f", "-", file], { input: `rm ${target}\nwrite ${local} ${target}\nsif ${target} mode 0100${mode.toString(8)}\n` });
+    };
+    await put("/etc/openlpm/partition.conf", `NAME=${what.name}\nADDRESS=${what.address}\nPREFIX=${PREFIX}\n`, 0o644);
+    for (const one of what.files) await put(one.path, one.content, one.mode);
+  } finally {
+    fs.rmSync(dir, { recursive: true, force: true });
+  }
+}
