@@ -21,7 +21,14 @@ export interface Lab extends Omit<LabPlan, "consoles"> {
 }
 export type Say = (text: string) => void;
 
-const asLab = (plan: LabPlan): Lab => ({ ...plan, environment: environment(), consoles: plan.consoles.map((one) => ({ ...one, hmcSocket: path.join(one.runDir, "hmc.sock") })) });
+const asLab = (plan: LabPlan): Lab => ({
+  ...plan,
+  // Looked at when something is started; the rest works without it.
+  get environment() {
+    return environment();
+  },
+  consoles: plan.consoles.map((one) => ({ ...one, hmcSocket: path.join(one.runDir, "hmc.sock") })),
+});
 
 export const labExists = (name: string): boolean => fs.existsSync(path.join(stateDirOf(name), "lab.json")) || foundNamespaces(name).length > 0;
 
@@ -35,14 +42,15 @@ export async function upLab(options: { readonly name: string; readonly descripti
   const began = performance.now();
   say(`building the laboratory ${name}: SAN, LAN, ${plan.systems.map((system) => `${system.name} with ${system.vioses.map((vios) => vios.name).join(" and ")}`).join(", ")}, ${plan.consoles.map((one) => one.name).join(", ")}`);
   try {
+    const { environment: env } = lab;
     for (const dir of [plan.stateDir, plan.runDir]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
     fs.writeFileSync(path.join(plan.stateDir, "lab.json"), JSON.stringify(plan, null, 2), { mode: 0o600 });
     await wire(plan);
     await makeCertificates(plan);
     const san = await startSan(plan);
     fs.writeFileSync(path.join(plan.runDir, "san.json"), JSON.stringify(san), { mode: 0o600 });
-    await Promise.all(plan.systems.map((system) => startSystem(plan, system, lab.environment)));
-    for (const one of plan.consoles) await startConsole(plan, one, lab.environment);
+    await Promise.all(plan.systems.map((system) => startSystem(plan, system, env)));
+    for (const one of plan.consoles) await startConsole(plan, one, env);
     say(`the laboratory is up after ${((performance.now() - began) / 1000).toFixed(1)} s`);
     return lab;
   } catch (error) {

@@ -15,7 +15,7 @@ const inNamespace = (namespace: string, argv: readonly string[]): [string, ...st
 
 /** Resolves when the partition's database answers on the LAN. @throws timeout */
 export async function databaseAnswers(namespace: string, address: string, deadlineMs: number, signal?: AbortSignal): Promise<void> {
-  await until(async () => ((await runAny(inNamespace(namespace, ["redis-cli", "-h", address, "-t", "1", "ping"]), { deadlineMs: 3_000 }).catch(() => undefined))?.stdout.includes("PONG") ? true : undefined), {
+  await until(async () => ((await runAny(inNamespace(namespace, ["redis-cli", "-h", address, "ping"]), { deadlineMs: 3_000 }).catch(() => undefined))?.stdout.includes("PONG") ? true : undefined), {
     what: `the database at ${address}`,
     deadlineMs,
     everyMs: 250,

@@ -9,7 +9,7 @@ import type { WindowSize } from "./frames.js";
 
 /** What clients of the HMC use beside its commands (hmc-cli 1.1); those that this machine has. No shell and no interpreter that starts one unasked. */
 const TOOLS = ["awk", "basename", "cat", "clear", "cut", "date", "dirname", "egrep", "env", "expr", "false", "fgrep", "grep", "head", "id", "ls", "printf", "sed", "seq", "sleep", "sort", "stty", "tail", "tee", "test", "tput", "tr", "true", "tty", "uniq", "wc", "which", "whoami", "xargs"];
-const INSIDE = { socket: "/run/hmc.sock", bin: "/usr/hmcrbin", rc: "/etc/hmcrc" };
+const INSIDE = { socket: "/run/hmc.sock", bin: "/hmcrbin", rc: "/etc/hmcrc" };
 
 export interface SandboxOptions {
   readonly runDir: string;
@@ -56,12 +56,12 @@ export class Sandbox {
       ...["--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--die-with-parent", "--hostname", this.#options.hostname, "--clearenv", "--cap-drop", "ALL"],
       ...["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", home, "--dir", "/run"],
       ...["--tmpfs", "/usr/local", "--tmpfs", "/usr/share/doc"],
-      ...["--ro-bind", this.#bin, "/hmcrbin", "--ro-bind", passwd, "/etc/passwd", "--ro-bind", path.join(this.#etc, "hmcrc"), INSIDE.rc, "--ro-bind", socket, INSIDE.socket],
-      ...Object.entries({ ...env, PATH: "/hmcrbin" }).flatMap(([name, value]) => ["--setenv", name, value]),
+      ...["--ro-bind", this.#bin, INSIDE.bin, "--ro-bind", passwd, "/etc/passwd", "--ro-bind", path.join(this.#etc, "hmcrc"), INSIDE.rc, "--ro-bind", socket, INSIDE.socket],
+      ...Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]),
       ...["--chdir", home],
       ...(what.pty ? [] : ["--new-session"]),
       "--",
-      ...(what.line === null ? ["/bin/bash", "-r", "--noprofile", "--rcfile", INSIDE.rc, "-i"] : ["/bin/bash", "-r", "--noprofile", "--norc", "-c", what.line]),
+      ...(what.line === null ? ["/bin/bash", "--noprofile", "--rcfile", INSIDE.rc, "-r", "-i"] : ["/bin/bash", "--noprofile", "--norc", "-r", "-c", what.line]),
     ];
     if (!what.pty) return spawn("bwrap", words, { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: "/" });
     const pty = path.join(this.#options.nativeDir, "pty");

@@ -32,9 +32,12 @@ const DOWNTIME_MS_MAX = 300;
 /** No limit of our own: the link decides (bytes a second). */
 const RATE_MAX = 2 ** 39;
 /** How often the record's progress is brought up to date. */
-const PROGRESS_MS = 400;
+const PROGRESS_MS = 150;
 /** Between two questions to a destination that does not answer after the hand-over. */
 const ASK_AGAIN_MS = 1_000;
+
+/** Numbers are worth no longer wait. */
+const COUNT_MS_MAX = 1_000;
 
 const STOPPED = () => new OlpmError("aborted", "The migration was stopped by the user.", { hsc: "HSCLA2CF" });
 const LOCKED = (name: string) => new OlpmError("conflict", `Partition ${name} is in another migration.`, { hsc: "OLPM-P02", action: "Wait until it ends, stop it with migrlpar -o s, or recover it with migrlpar -o r." });
@@ -270,6 +273,7 @@ export class SourceSide {
       if (answer.outcome === "owned") {
         this.#hypervisor.own(lparId, { type: "learn-owned", migrationId: id });
         rest.abort();
+        await this.#finalCount(id, outgoing);
         await outgoing?.close();
         await this.#hypervisor.endProcess(lparId);
         this.#records.change(id, (now) => entered({ ...now, status: "running", stoppedMs: answer.stoppedMs }, "confirm"));
@@ -288,6 +292,17 @@ export class SourceSide {
       peer.close();
       await sending;
     }
+  }
+
+  /** The last numbers, for the record; a mover or a QEMU that is gone takes its own with it. */
+  async #finalCount(id: string, outgoing: OutgoingMigration | undefined): Promise<void> {
+    const { record } = this.#records.get(id);
+    const msp = this.#hypervisor.vioses().find((vios) => vios.lparId === record.source.mspLparId);
+    const movers = await msp?.client.call("vios.status", {}, { deadlineMs: COUNT_MS_MAX }).catch(() => undefined);
+    const sample = await outgoing?.sample().catch(() => undefined);
+    const bytesOnLink = movers?.movers.find((mover) => mover.id === id)?.bytesOnLink ?? this.#runningOf(id).bytesOnLink;
+    const { status: _, ...progress } = sample ?? { ...record.progress, status: "" };
+    this.#records.progress(id, { ...progress, bytesOnLink, bytesRemaining: 0, rate: 0, msRemainingEstimate: null });
   }
 
   async #askUntilDecided(id: string, peer: PeerSystem, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided">; stoppedMs: number | null }> {
