@@ -1,6 +1,7 @@
 // Runs a command on a terminal of its own and relays it: pty ROWS COLUMNS COMMAND [ARGUMENT...]
 // Standard input goes to the terminal, what the terminal prints to standard output. Lines "ROWS COLUMNS" on descriptor 3 change its size. The exit status is
-// the command's. The command ends when standard input's other end goes away.
+// the command's. The end of standard input is typed as ^D; when this program is ended, the
+// command's terminal is hung up.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -60,7 +61,7 @@ int main(int argc, char **argv) {
     if (ready[0].revents) {
       ssize_t n = read(0, chunk, sizeof chunk);
       if (n > 0) write_all(terminal, chunk, n);
-      else if (n == 0) { kill(child, SIGHUP); ready[0].fd = -1; }
+      else if (n == 0) { write_all(terminal, "\004", 1); ready[0].fd = -1; }
     }
     if (ready[2].revents) {
       ssize_t n = read(3, chunk, 64);

@@ -8,12 +8,14 @@ export interface ProcessIdentity {
   readonly startTime: string;
 }
 
-/** undefined when no such process lives; a zombie does not count. */
+/** undefined when no such process lives; a zombie without other threads does not count. */
 export function identify(pid: number): ProcessIdentity | undefined {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" || fields[0] === "X" ? undefined : { pid, startTime: fields[19]! };
+    // The first thread of a killed process is a zombie while others still end, and with them its sockets and files.
+    const ended = fields[0] === "X" || (fields[0] === "Z" && Number(fields[17]) <= 1);
+    return ended ? undefined : { pid, startTime: fields[19]! };
   } catch {
     return undefined;
   }

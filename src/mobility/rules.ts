@@ -37,6 +37,7 @@ export const RULES: readonly Rule[] = [
     return now >= most && [`${system.view.name} already takes part in ${now} ${f.kind} migrations, its limit.`, "Wait until one ends."];
   }) },
   { row: "S03", hsc: "OLPM-VS03", severity: "error", kinds: "both", find: (f) => [f.source, f.destination].map((system): Said => (!system.connected || system.view.state !== "operating") && [`The managed system ${system.view.name} is not in the Operating state or can not be reached.`, "Check its host and its openlpm system process."]) },
+  { row: "S04", hsc: "OLPM-VS04", severity: "error", kinds: "active", find: (f) => [f.source, f.destination].map((system): Said => losesWrites(system.view.hypervisor) && [`The hypervisor of ${system.view.name} (QEMU ${system.view.hypervisor.qemuVersion}, emulation) does not notice every change of a partition's memory while it is copied; a moved partition would lose writes.`, `QEMU ${QEMU_SAFE_MAJOR}.0 or later is needed for emulated partitions; Debian 12 has it in bookworm-backports.`]) },
   { row: "S05", hsc: "OLPM-VS05", severity: "error", kinds: "both", find: (f) => {
     const mode = f.lpar.definition.current?.compatMode ?? "default";
     return !f.destination.view.compatModes.includes(mode) && [`${there(f)} does not support the processor compatibility mode ${mode} of partition ${f.lpar.definition.name}.`, "Set a lower preferred mode, restart the partition and try again."];
@@ -87,6 +88,13 @@ export const RULES: readonly Rule[] = [
   { row: "X02", hsc: "OLPM-VX02", severity: "error", kinds: "active", find: (f) => missingMover(f, "destination") },
   { row: "X03", hsc: "OLPM-VX03", severity: "error", kinds: "active", find: (f) => f.movers !== null && !f.movers.reachable && [`The mover service partitions can not reach each other: ${f.movers.detail}.`, "Check the network between them, and their addresses."] },
 ];
+
+/**
+ * First major version of QEMU that keeps emulated processors and the record of dirty pages coherent: before it, stores after a look at that record could go
+ * unnoticed ("physmem: Fix migration dirty bitmap coherency with TCG memory access", QEMU 9.0). Seen here with 7.2: one move in ten lost updates.
+ */
+const QEMU_SAFE_MAJOR = 9;
+const losesWrites = (hypervisor: { readonly qemuVersion: string; readonly accelerator: string }): boolean => hypervisor.accelerator === "tcg" && !(Number.parseInt(hypervisor.qemuVersion, 10) >= QEMU_SAFE_MAJOR);
 
 function missingMover(f: Case, side: "source" | "destination"): Said {
   const system = f[side];
