@@ -136,12 +136,12 @@ test("the operating system refuses at check and at prepare", async () => {
   await lab.redis("db01", "set", "refuse-check", "the backup runs");
   const validated = await lab.operator.run("migrlpar -o v -m ms01 -t ms02 -p db01");
   assert.equal(validated.code, 1);
-  assert.match(validated.stderr, /^OLPM-VP14 .*the backup runs/);
+  assert.match(validated.stderr, /^HSCLA257 .*the backup runs/);
   await lab.redis("db01", "del", "refuse-check", "seen-error");
   await lab.redis("db01", "set", "refuse-prepare", "not now");
   const { code, stderr } = await migrate("ms01", "ms02");
   assert.equal(code, 1);
-  assert.match(stderr, /^OLPM-VP14 .*not now/);
+  assert.match(stderr, /^HSCLA257 .*not now/);
   await lab.redis("db01", "del", "refuse-prepare");
   await until(async () => ((await lab.redis("db01", "get", "seen-error")) === "1" ? true : undefined), { what: "the guest to hear of the failure", deadlineMs: 5_000 });
   await lab.check("db01", "ms01");
@@ -183,6 +183,7 @@ test("a Virtual I/O Server is killed and activated again under a running client"
   await lab.operator.until("lssyscfg -r lpar -m ms01 --filter lpar_names=vios1 -F state", "Error", 15_000);
   const refused = await migrate("ms01", "ms02");
   assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /^HSCLA246 .* with partition vios1\./);
   await lab.operator.quiet("chsysstate -m ms01 -r lpar -o on -n vios1");
   await lab.operator.until("lssyscfg -r lpar -m ms01 --filter lpar_names=vios1 -F state", "Running", 15_000);
   await lab.client("db01").writer.progressed();

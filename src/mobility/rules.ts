@@ -28,6 +28,15 @@ const there = (facts: Case) => facts.destination.view.name;
 const adapters = (facts: Case) => facts.lpar.definition.current?.ethernet ?? [];
 const clientsOf = (facts: Case) => (facts.lpar.definition.current?.scsi ?? []).filter((adapter) => adapter.role === "client");
 
+/** HSCLA246, with the console's two blanks between the sentences. */
+export const noConnection = (partition: string): string =>
+  `The management console cannot communicate with partition ${partition}.  Either the network connection is not available or the partition does not have a level of software that is capable of supporting this operation.  Verify the correct network and setup of the partition, and try the operation again.`;
+/** HSCLA257, and what the operating system said. */
+export const guestRefusal = (partition: string, detail: string): readonly [message: string, action: string] => [
+  "The migrating partition has returned a failure response to the HMC's request to perform a check for migration readiness. The migrating partition is not ready for migration at this time. Try the operation again later.",
+  `The operating system of ${partition} says: ${detail || "one of its scripts said no"}. See the scripts in its /etc/openlpm/mobility.d.`,
+];
+
 export const RULES: readonly Rule[] = [
   { row: "G01", hsc: "OLPM-VG01", severity: "error", kinds: "both", find: (f) => f.source.view.uuid === f.destination.view.uuid && [`The source and the destination are the same managed system, ${here(f)}.`, "Name another managed system with -t."] },
   { row: "G10", hsc: "OLPM-VG10", severity: "error", kinds: "both", find: (f) => f.lpar.migrationId !== null && [`${named(f)} is in another migration.`, "Wait until it ends, or stop it with migrlpar -o s."] },
@@ -62,14 +71,18 @@ export const RULES: readonly Rule[] = [
     const taken = new Set(f.destination.lpars.filter((lpar) => lpar.definition.uuid !== f.lpar.definition.uuid).flatMap((lpar) => lpar.definition.current?.ethernet ?? []).flatMap((adapter) => (adapter.mac === null ? [] : [adapter.mac])));
     return adapters(f).map((adapter): Said => adapter.mac !== null && taken.has(adapter.mac) && [`The address ${adapter.mac} of the virtual Ethernet adapter in slot ${adapter.slot} is in use on ${there(f)}.`, "Change one of the two."]);
   } },
-  { row: "P13", hsc: "HSCLA246", severity: "error", kinds: "active", find: (f) => f.guest !== null && !f.guest.answered && [`The management console cannot communicate with partition ${f.lpar.definition.name}.  Either the network connection is not available or the partition does not have a level of software that is capable of supporting this operation.  Verify the correct network and setup of the partition, and try the operation again.`, f.guest.detail] },
-  { row: "P14", hsc: "OLPM-VP14", severity: "error", kinds: "active", find: (f) => f.guest !== null && f.guest.answered && !f.guest.agreed && [`The operating system of partition ${f.lpar.definition.name} refuses the migration: ${f.guest.detail || "one of its scripts said no"}.`, "See the scripts in /etc/openlpm/mobility.d of the partition."] },
+  { row: "P13", hsc: "HSCLA246", severity: "error", kinds: "active", find: (f) => f.guest !== null && !f.guest.answered && [noConnection(f.lpar.definition.name), f.guest.detail] },
+  { row: "P14", hsc: "HSCLA257", severity: "error", kinds: "active", find: (f) => f.guest !== null && f.guest.answered && !f.guest.agreed && guestRefusal(f.lpar.definition.name, f.guest.detail) },
   { row: "C01", hsc: "OLPM-VC02", severity: "error", kinds: "both", find: (f) => f.fits !== null && !f.fits.processors && [`${there(f)} has not enough free processing resources for partition ${f.lpar.definition.name}. ${f.fits.detail}`, "Free or shrink other partitions there."] },
   { row: "C03", hsc: "OLPM-VC03", severity: "error", kinds: "both", find: (f) => {
     const procs = f.lpar.definition.current?.proc.desiredProcs ?? 0;
     return procs > f.destination.view.proc.maxProcsPerLpar && [`${named(f)} has ${procs} processors; ${there(f)} gives a partition at most ${f.destination.view.proc.maxProcsPerLpar}.`, "Take processors away first."];
   } },
   { row: "M01", hsc: "OLPM-VM01", severity: "error", kinds: "both", find: (f) => f.fits !== null && !f.fits.memory && [`${there(f)} has not enough free memory for partition ${f.lpar.definition.name}: ${bytesToMb(f.lpar.definition.current?.memory.desiredBytes ?? 0)} MB are needed, ${bytesToMb(f.destination.view.memory.availableBytes)} MB are available.`, "Shut down or shrink other partitions there."] },
+  { row: "V01", hsc: "HSCLA246", severity: "error", kinds: "both", find: (f) => [...new Set(f.lpar.storage.map((mapping) => mapping.viosLparId))].map((id): Said => {
+    const vios = f.source.lpars.find((lpar) => lpar.lparId === id);
+    return vios?.state !== "running" && [noConnection(vios?.definition.name ?? `with ID ${id}`), `It serves storage of ${f.lpar.definition.name} on ${here(f)} and is ${vios?.state ?? "gone"}; activate it first (chsysstate -r lpar -o on).`];
+  }) },
   { row: "V03", hsc: "OLPM-VV03", severity: "error", kinds: "both", find: (f) => clientsOf(f).map((adapter): Said => adapter.required && !f.lpar.storage.some((mapping) => mapping.clientSlot === adapter.slot) && [`The required virtual SCSI adapter in slot ${adapter.slot} has no storage behind it on ${here(f)}.`, "Map a disk to its server adapter, or make it not required."]) },
   { row: "V06", hsc: "HSCLA24E", severity: "error", kinds: "both", find: (f) => f.storage.impossible.map(({ clientSlot, why }): Said => [`The migrating partition's virtual SCSI adapter ${clientSlot} cannot be hosted by the existing virtual I/O server (VIOS) partitions on the destination managed system. To migrate the partition, set up the necessary VIOS hosts on the destination managed system, then try the operation again.`, `Reason: ${why}.`]) },
   { row: "V12", hsc: "OLPM-VV12", severity: "error", kinds: "both", find: (f) => f.storage.refused.map(({ clientSlot, why }): Said => [`The virtual SCSI mapping of slot ${clientSlot} can not be honoured: ${why}.`, "lslparmigr -r virtualio shows the possible mappings."]) },

@@ -114,7 +114,8 @@ export class Store {
   appendJournal(id: string, entry: unknown): void {
     this.transaction(() => {
       let position = 0;
-      for (const { key } of this.#journals.getRange({ start: [id, Number.MAX_SAFE_INTEGER], end: [id, 0], reverse: true, limit: 1 })) position = key[1] + 1;
+      // A range's end is not part of it: -1, so that the entry at 0 counts.
+      for (const { key } of this.#journals.getRange({ start: [id, Number.MAX_SAFE_INTEGER], end: [id, -1], reverse: true, limit: 1 })) position = key[1] + 1;
       this.#journals.putSync([id, position], entry ?? null);
     });
   }

@@ -4,7 +4,7 @@ import type { LparView } from "../../model/lpar.js";
 import type { LparId } from "../../model/ids.js";
 import type { MobilityFacts, SystemFacts } from "../../mobility/facts.js";
 import { moverPairs } from "../../mobility/movers.js";
-import { kindOf } from "../../mobility/plan.js";
+import { kindOf, validate } from "../../mobility/plan.js";
 import type { ManagedSystem, MobilityRequest } from "../contract.js";
 
 const PROBE_MS_MAX = 20_000;
@@ -29,13 +29,15 @@ export async function gatherFacts(request: MobilityRequest, lpar: LparView, sign
     wanted: { destLparId: options.destLparId ?? null, sourceMsp: options.sourceMsp ?? null, destMsp: options.destMsp ?? null, scsi: options.scsiMappings ?? [] },
   };
   const active = kindOf(base) === "active" && lpar.state === "running";
-  const [found, fits, guest, movers] = await Promise.all([
+  const [found, fits, movers] = await Promise.all([
     luns.length === 0 ? [] : destination.client.call("migration.probeStorage", { luns }, { signal, deadlineMs: PROBE_MS_MAX }).then((answer) => answer.found),
     current === undefined ? null : destination.client.call("system.fits", { resources: current }, { signal }),
-    active && lpar.migrationId === null ? source.client.call("migration.checkGuest", { lparId: lpar.lparId }, { signal, deadlineMs: waitMs(request) }) : null,
     active ? probeMovers(base, source, destination, signal) : null,
   ]);
-  return { ...base, luns: found, fits, guest, movers };
+  const facts = { ...base, luns: found, fits, guest: null, movers };
+  // Scripts of the operating system may take minutes and touch applications: they are asked last, and only for a move that everything else allows.
+  if (!active || validate(facts).plan === null) return facts;
+  return { ...facts, guest: await source.client.call("migration.checkGuest", { lparId: lpar.lparId }, { signal, deadlineMs: waitMs(request) }) };
 }
 
 /** A real connection between the movers that the plan would use. */

@@ -11,6 +11,7 @@ import { delay } from "../../kit/wait.js";
 import type { Generation, LparId, MigrationId } from "../../model/ids.js";
 import type { LparDefinition } from "../../model/lpar.js";
 import type { MigrationEnd, MigrationError } from "../../model/migration.js";
+import { guestRefusal, noConnection } from "../../mobility/rules.js";
 import type { Step } from "../../saga/saga.js";
 import type { PlannedStorage } from "../../wire/console-system.js";
 import type { ConsoleSystem } from "../../wire/console-system.js";
@@ -92,8 +93,9 @@ export const STEPS: readonly Step<MigrationContext>[] = [
     name: "prepareGuest",
     run: onlyActive(async ({ params, source }) => {
       const verdict = await source.client.call("migration.notifyGuest", { id: params.id, event: "prepare" }, { deadlineMs: params.waitMs });
-      if (!verdict.answered) throw new OlpmError("guest-not-answering", `The management console cannot communicate with partition ${params.lparName}.  Either the network connection is not available or the partition does not have a level of software that is capable of supporting this operation.  Verify the correct network and setup of the partition, and try the operation again.`, { hsc: "HSCLA246", action: verdict.detail });
-      if (!verdict.agreed) throw new OlpmError("guest-refused", `The operating system of partition ${params.lparName} refuses the migration: ${verdict.detail}`, { hsc: "OLPM-VP14", action: "See the scripts in /etc/openlpm/mobility.d of the partition." });
+      if (!verdict.answered) throw new OlpmError("guest-not-answering", noConnection(params.lparName), { hsc: "HSCLA246", action: verdict.detail });
+      const [message, action] = guestRefusal(params.lparName, verdict.detail);
+      if (!verdict.agreed) throw new OlpmError("guest-refused", message, { hsc: "HSCLA257", action });
       return null;
     }),
     undo: async ({ params, source }) => void (await source.client.call("migration.notifyGuest", { id: params.id, event: "error" }, { deadlineMs: params.waitMs }).catch(() => undefined)),

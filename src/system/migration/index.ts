@@ -31,7 +31,7 @@ export function createMigrations(hypervisor: Hypervisor): Migrations {
     "migration.probeMover": ({ mspLparId, peer }, { signal }) => hypervisor.vios(mspLparId).client.call("mover.probe", { peer }, { signal }),
     "migration.moverAddress": async ({ mspLparId }) => {
       const { hardware, name } = hypervisor.vios(mspLparId);
-      if (!hardware.msp) throw new OlpmError("refused", `VIOS ${name} is not a mover service partition`, { hsc: "OLPM-VM01" });
+      if (!hardware.msp) throw new OlpmError("refused", `VIOS ${name} is not a mover service partition`, { hsc: "OLPM-VX02" });
       return { host: hardware.address, port: hardware.moverPort, name: `vios:${hypervisor.config.name}/${hardware.name}` };
     },
     "migration.checkGuest": async ({ lparId }) => {
