@@ -90,10 +90,12 @@ export interface FakeSystem {
   records: MigrationRecord[];
   /** how often it was asked for what it says now */
   refreshes: number;
+  /** partitions whose agent does not answer when it is asked */
+  silentGuests: number[];
 }
 export const fakeSystems = (): [FakeSystem, FakeSystem] => [
-  { name: "ms01", connected: true, view: systemView("ms01", "7800A01"), lpars: [vios(1, "vios1", "10.0.0.11"), db01(), batch02()], records: [], refreshes: 0 },
-  { name: "ms02", connected: true, view: systemView("ms02", "7800A02"), lpars: [vios(1, "vios2", "10.0.0.12")], records: [], refreshes: 0 },
+  { name: "ms01", connected: true, view: systemView("ms01", "7800A01"), lpars: [vios(1, "vios1", "10.0.0.11"), db01(), batch02()], records: [], refreshes: 0, silentGuests: [] },
+  { name: "ms02", connected: true, view: systemView("ms02", "7800A02"), lpars: [vios(1, "vios2", "10.0.0.12")], records: [], refreshes: 0, silentGuests: [] },
 ];
 
 function managed(system: FakeSystem): ManagedSystem {
@@ -112,9 +114,11 @@ function managed(system: FakeSystem): ManagedSystem {
       if (!system.connected) throw new OlpmError("peer-lost", `The managed system ${system.name} can not be reached (No Connection).`, { hsc: "HSCL0237" });
     },
     client: {
-      call: (async (method: string) => {
-        if (method !== "migration.list") throw new OlpmError("unsupported", method);
-        return { records: system.records };
+      call: (async (method: string, params: { lparId?: number }) => {
+        if (method === "migration.list") return { records: system.records };
+        if (method !== "migration.checkGuest") throw new OlpmError("unsupported", method);
+        const answered = !system.silentGuests.includes(params.lparId ?? 0);
+        return { answered, agreed: answered, detail: answered ? "" : "no answer within 2000 ms" };
       }) as unknown as ManagedSystem["client"]["call"],
       on: () => () => undefined,
     },

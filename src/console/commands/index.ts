@@ -5,6 +5,7 @@ import { chhwres } from "./chhwres.js";
 import { chsyscfg } from "./chsyscfg.js";
 import { chsysstate } from "./chsysstate.js";
 import type { Command } from "./command.js";
+import { diagrmc } from "./diagrmc.js";
 import { lshmc } from "./lshmc.js";
 import { lshwres } from "./lshwres.js";
 import { lslparmigr } from "./lslparmigr.js";
@@ -36,7 +37,7 @@ const help: Command = {
   },
 };
 
-export const COMMANDS: readonly Command[] = [chhwres, chsyscfg, chsysstate, help, lshmc, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mkauthkeys, mksyscfg, mkvterm, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man" }];
+export const COMMANDS: readonly Command[] = [chhwres, chsyscfg, chsysstate, diagrmc, help, lshmc, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mkauthkeys, mksyscfg, mkvterm, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man" }];
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map((command) => command.name);
 
 export const runCommand: RunCommand = async (argv, context) => {
