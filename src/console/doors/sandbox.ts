@@ -1,15 +1,21 @@
 /**
- * The restricted shell behind a session: bash -r in a bubblewrap sandbox without network, files or privileges (design section 2). In it the HMC's commands are
- * links to a small static client (native/hmc.c) that talks to the console over the session's own socket, so with the session's own rights.
+ * The restricted shell behind a session: rbash in a bubblewrap sandbox without network, files or privileges (design section 2). In it the HMC's commands are
+ * links to a small static client (native/hmc.c) that talks to the console over the session's own socket, so with the session's own rights. Nothing in it can be
+ * written, so nothing can be brought in to run.
  */
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomInt } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import type { WindowSize } from "./frames.js";
+import { DATA, INSIDE, makeRoot } from "./sandbox-root.js";
 
-/** What clients of the HMC use beside its commands (hmc-cli 1.1); those that this machine has. No shell and no interpreter that starts one unasked. */
-const TOOLS = ["awk", "basename", "cat", "clear", "cut", "date", "dirname", "egrep", "env", "expr", "false", "fgrep", "grep", "head", "id", "ls", "printf", "sed", "seq", "sleep", "sort", "stty", "tail", "tee", "test", "tput", "tr", "true", "tty", "uniq", "wc", "which", "whoami", "xargs"];
-const INSIDE = { socket: "/run/hmc.sock", bin: "/hmcrbin", rc: "/etc/hmcrc", env: "/etc/hmcenv" };
+/** User ids of the shells, one for each session: nobody else's on this machine, and no privileges come with them. */
+const UIDS = { first: 2_000_000_000, count: 1_000_000 };
+/** To become such a user, the console must be root; otherwise its shells run with the console's own id, in a user namespace. */
+const ROOT = process.getuid?.() === 0;
+const CAPABILITIES = ["CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"];
+const SHELL = [INSIDE.shell, "--noprofile"];
 
 export interface SandboxOptions {
   readonly runDir: string;
@@ -17,62 +23,67 @@ export interface SandboxOptions {
   readonly commandNames: readonly string[];
   readonly hostname: string;
 }
+/** A session's own. */
+export interface Tenant {
+  readonly user: string;
+  readonly uid: number;
+  /** the console's, for the commands */
+  readonly socket: string;
+}
+export interface ShellStart {
+  /** null: an interactive shell with a pty, without one what comes as input */
+  readonly line: string | null;
+  readonly pty: (WindowSize & { readonly term: string }) | null;
+  readonly env: Readonly<Record<string, string>>;
+}
 
 export class Sandbox {
   readonly #options: SandboxOptions;
-  readonly #bin: string;
-  readonly #etc: string;
+  readonly #root: string;
+  #lastUid = randomInt(UIDS.count);
 
   constructor(options: SandboxOptions) {
     this.#options = options;
-    this.#bin = path.join(options.runDir, "hmcrbin");
-    this.#etc = path.join(options.runDir, "etc");
+    this.#root = path.join(options.runDir, "root");
   }
 
-  /** Makes the directory of commands. Repeated calls put it right. */
+  /** Makes the shell's root directory. Repeated calls put it right. */
   prepare(): void {
-    const client = path.join(this.#options.nativeDir, "hmc");
-    fs.rmSync(this.#bin, { recursive: true, force: true });
-    fs.mkdirSync(this.#bin, { recursive: true, mode: 0o755 });
-    fs.mkdirSync(this.#etc, { recursive: true, mode: 0o755 });
-    fs.copyFileSync(client, path.join(this.#bin, "hmc"));
-    fs.chmodSync(path.join(this.#bin, "hmc"), 0o755);
-    for (const name of this.#options.commandNames) fs.symlinkSync("hmc", path.join(this.#bin, name));
-    for (const tool of TOOLS) {
-      const at = ["/usr/bin", "/bin"].map((dir) => path.join(dir, tool)).find((file) => fs.existsSync(file));
-      // The real file: a link by way of /etc/alternatives leads nowhere in the sandbox.
-      if (at) fs.symlinkSync(fs.realpathSync(at), path.join(this.#bin, tool));
-    }
-    fs.writeFileSync(path.join(this.#etc, "hmcrc"), rcFile(this.#options), { mode: 0o644 });
-    // Read before the shell restricts itself: its own help would hide the console's.
-    fs.writeFileSync(path.join(this.#etc, "hmcenv"), "enable -n help\n", { mode: 0o644 });
-    fs.writeFileSync(path.join(this.#etc, "passwd"), "root:x:0:0::/:/usr/sbin/nologin\n", { mode: 0o644 });
+    makeRoot({ dir: this.#root, client: path.join(this.#options.nativeDir, "hmc"), commandNames: this.#options.commandNames, hostname: this.#options.hostname, ownUser: ROOT });
   }
 
-  /** Runs one line, or an interactive shell, as `user`. `socket`: the session's. With `pty`: standard input and output are a terminal's, and sizes go to descriptor 3. */
-  start(user: string, socket: string, what: { readonly line: string | null; readonly pty: (WindowSize & { readonly term: string }) | null; readonly env: Readonly<Record<string, string>> }): ChildProcess {
+  newUid(): number {
+    this.#lastUid = (this.#lastUid + 1) % UIDS.count;
+    return ROOT ? UIDS.first + this.#lastUid : process.getuid!();
+  }
+
+  /** Runs one line, or a shell. With `pty`: standard input and output are a terminal's, and sizes go to descriptor 3. SIGKILL ends all of it. */
+  start(tenant: Tenant, what: ShellStart): ChildProcess {
+    const { user, uid, socket } = tenant;
     const home = `/home/${user}`;
-    const passwd = path.join(this.#etc, `passwd.${user}`);
-    if (!fs.existsSync(passwd)) fs.writeFileSync(passwd, `${user}:x:1000:1000::${home}:/bin/rbash\n`, { mode: 0o644 });
-    const env = { PATH: INSIDE.bin, HOME: home, USER: user, LOGNAME: user, SHELL: "/bin/rbash", LANG: "en_US.UTF-8", HMC_SOCKET: INSIDE.socket, BASH_ENV: INSIDE.env, TERM: what.pty?.term ?? "dumb", ...what.env };
+    const passwd = `${socket}.passwd`;
+    if (!fs.existsSync(passwd)) fs.writeFileSync(passwd, `${user}:x:${uid}:${uid}::${home}:${INSIDE.shell}\n`);
+    for (const file of [passwd, socket]) ROOT && fs.chownSync(file, uid, uid);
+    const env = { PATH: INSIDE.bin, HOME: home, USER: user, LOGNAME: user, SHELL: INSIDE.shell, LANG: "en_US.UTF-8", HMC_SOCKET: INSIDE.socket, BASH_ENV: INSIDE.env, TERM: what.pty?.term ?? "dumb", ...what.env };
     const words = [
-      ...["--unshare-all", "--unshare-user", "--uid", "1000", "--gid", "1000", "--die-with-parent", "--hostname", this.#options.hostname, "--clearenv", "--cap-drop", "ALL"],
-      ...["--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--dir", home, "--dir", "/run"],
-      ...["--tmpfs", "/usr/local", "--tmpfs", "/usr/share/doc"],
-      ...["--ro-bind", this.#bin, INSIDE.bin, "--ro-bind", passwd, "/etc/passwd", "--ro-bind", path.join(this.#etc, "hmcrc"), INSIDE.rc, "--ro-bind", path.join(this.#etc, "hmcenv"), INSIDE.env, "--ro-bind", socket, INSIDE.socket],
+      ...["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try", ...(ROOT ? [] : ["--unshare-user"])],
+      ...["--die-with-parent", "--hostname", this.#options.hostname, "--clearenv", "--cap-drop", "ALL", ...(ROOT ? CAPABILITIES.flatMap((name) => ["--cap-add", name]) : [])],
+      ...["--ro-bind", this.#root, "/", ...DATA.flatMap((dir) => ["--ro-bind-try", dir, dir]), "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/home", "--dir", home, "--remount-ro", "/home", "--remount-ro", "/dev"],
+      ...["--ro-bind", passwd, INSIDE.passwd, "--ro-bind", socket, INSIDE.socket],
       ...Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]),
       ...["--chdir", home],
       ...(what.pty ? [] : ["--new-session"]),
       "--",
-      ...(what.line === null ? ["/bin/bash", "--noprofile", "--rcfile", INSIDE.rc, "-r", "-i"] : ["/bin/bash", "--noprofile", "--norc", "-r", "-c", what.line]),
+      ...(ROOT ? [INSIDE.dropRights, "--reuid", String(uid), "--regid", String(uid), "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"] : []),
+      ...(what.line !== null ? [...SHELL, "--norc", "-c", what.line] : what.pty ? [...SHELL, "--rcfile", INSIDE.rc, "-i"] : [...SHELL, "--norc", "-s"]),
     ];
-    if (!what.pty) return spawn("bwrap", words, { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: "/" });
+    if (!what.pty) return spawn("bwrap", words, { stdio: ["pipe", "pipe", "pipe"], env: { PATH: "/usr/bin:/bin" }, cwd: "/" });
     const pty = path.join(this.#options.nativeDir, "pty");
     return spawn(pty, [String(what.pty.rows), String(what.pty.columns), "bwrap", ...words], { stdio: ["pipe", "pipe", "pipe", "pipe"], env: { PATH: "/usr/bin:/bin" }, cwd: "/" });
   }
-}
 
-/** Prompt, completion of the commands, `quit`; clients wait for the prompt's end `~> `. */
-function rcFile({ hostname, commandNames }: SandboxOptions): string {
-  return ["enable -n help", "bind 'set enable-bracketed-paste off'", `PS1='\\u@${hostname}:~> '`, "PS2='> '", "HISTSIZE=1000", "shopt -s checkwinsize", "quit() { exit \"$@\"; }", `complete -W '-m -r -p --id -o -F --filter --header --help --level --rsubtype' ${commandNames.join(" ")}`, "readonly -f quit", ""].join("\n");
+  /** Removes what `start` made for a session. */
+  forget({ socket }: Tenant): void {
+    for (const file of [socket, `${socket}.passwd`]) fs.rmSync(file, { force: true });
+  }
 }

@@ -3,7 +3,6 @@
  * back over the session's own socket.
  */
 import { randomBytes } from "node:crypto";
-import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import type { Logger } from "../../kit/log.js";
@@ -11,7 +10,7 @@ import { listenUnix } from "../../wire/transport.js";
 import type { CommandContext, CommandIo, RunCommand } from "../contract.js";
 import { frame, FrameReader, Request, WindowSize, type FrameType } from "./frames.js";
 import { plainWords } from "./plain-line.js";
-import type { Sandbox } from "./sandbox.js";
+import type { Sandbox, Tenant } from "./sandbox.js";
 
 export interface DoorServices {
   readonly runCommand: RunCommand;
@@ -24,10 +23,12 @@ export interface DoorServices {
 
 /** The user's end of a line: three streams, perhaps a terminal. */
 export interface Terminal {
-  readonly stdout: (chunk: Buffer | string) => void;
-  readonly stderr: (chunk: Buffer | string) => void;
+  /** false: the user's end is slow; `onDrain` tells when it takes more */
+  readonly stdout: (chunk: Buffer | string) => boolean;
+  readonly stderr: (chunk: Buffer | string) => boolean;
+  readonly onDrain: (listener: () => void) => void;
   /** begins to give input; null ends it */
-  readonly onInput: (listener: (chunk: Buffer | null) => void) => void;
+  readonly onInput: (listener: (chunk: Buffer | null) => void) => { pause(): void; resume(): void };
   readonly setRaw: (on: boolean) => void;
   readonly tty: WindowSize | null;
   readonly color: boolean;
@@ -39,20 +40,27 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
-const INPUT_CHUNKS_MAX = 1024;
-/** Environment that a client may set for the sandbox. */
-const ENVIRONMENT = /^(LANG|LC_[A-Z]+|TZ)$/;
+/** Input that waits for a command; the user's end is paused then. */
+const INPUT_CHUNKS_MAX = 64;
+
+/** Linux takes no argument of a program that is longer than 128 KiB. */
+const LINE_BYTES_MAX = 100 << 10;
+/** Exit status of what could not be started, as shells have it. */
+const NOT_STARTED = 126;
+/** Exit status of a line that was ended: 128 and the signal's number. */
+const ENDED = 137;
 
 export class Session {
   readonly user: string;
   readonly #services: DoorServices;
-  readonly #socket: string;
-  #server: net.Server | undefined;
+  readonly #tenant: Tenant;
+  /** one for all lines of the session, also when they begin at once */
+  #server: Promise<net.Server> | undefined;
 
   constructor(user: string, services: DoorServices) {
     this.user = user;
     this.#services = services;
-    this.#socket = path.join(services.runDir, `s${randomBytes(6).toString("hex")}.sock`);
+    this.#tenant = { user, uid: services.sandbox.newUid(), socket: path.join(services.runDir, `s${randomBytes(6).toString("hex")}.sock`) };
   }
 
   /** Runs a line, or an interactive shell when it is null; gives the exit status. */
@@ -74,34 +82,48 @@ export class Session {
   }
 
   close(): void {
-    this.#server?.close();
-    fs.rmSync(this.#socket, { force: true });
+    void this.#server?.then((server) => server.close(), () => undefined).then(() => this.#services.sandbox.forget(this.#tenant));
   }
 
   async #runShell(line: string | null, terminal: Terminal): Promise<number> {
-    this.#server ??= await listenUnix(this.#socket, ({ socket }) => serveSocket(socket, this, { argvOnly: true, log: this.#services.log }));
+    if (line !== null && (Buffer.byteLength(line) > LINE_BYTES_MAX || line.includes("\0"))) {
+      terminal.stderr(`The line is longer than ${LINE_BYTES_MAX} bytes or not a text.\n`);
+      return NOT_STARTED;
+    }
+    this.#server ??= listenUnix(this.#tenant.socket, ({ socket }) => serveSocket(socket, this, { argvOnly: true, log: this.#services.log }));
+    await this.#server;
+    if (terminal.signal.aborted) return ENDED;
     const size = terminal.tty ?? { columns: 80, rows: 24 };
-    const env = Object.fromEntries(Object.entries(terminal.env).filter(([name]) => ENVIRONMENT.test(name)));
-    const child = this.#services.sandbox.start(this.user, this.#socket, { line, pty: terminal.pty ? { ...size, term: terminal.term } : null, env });
-    const end = () => child.kill("SIGTERM");
+    const child = this.#services.sandbox.start(this.#tenant, { line, pty: terminal.pty ? { ...size, term: terminal.term } : null, env: terminal.env });
+    const [stdin, stdout, stderr] = [child.stdin!, child.stdout!, child.stderr!];
+    const goOn = () => void [stdout, stderr].map((one) => one.resume());
+    const end = () => {
+      child.kill("SIGKILL");
+      goOn();
+    };
     terminal.signal.addEventListener("abort", end, { once: true });
-    child.stdout!.on("data", terminal.stdout);
-    child.stderr!.on("data", terminal.stderr);
-    child.stdin!.on("error", () => undefined);
-    terminal.onInput((chunk) => (chunk === null ? child.stdin!.end() : void child.stdin!.write(chunk)));
+    stdout.on("data", (chunk: Buffer) => terminal.stdout(chunk) || stdout.pause());
+    stderr.on("data", (chunk: Buffer) => terminal.stderr(chunk) || stderr.pause());
+    terminal.onDrain(goOn);
+    stdin.on("error", () => undefined);
+    const input = terminal.onInput((chunk) => {
+      if (chunk === null) stdin.end();
+      else if (!stdin.write(chunk)) input.pause();
+    });
+    // Also when nothing reads it any more: what still comes is for nobody.
+    for (const event of ["drain", "close"]) stdin.on(event, () => input.resume());
     const sizes = child.stdio[3] as NodeJS.WritableStream | undefined;
     sizes?.on("error", () => undefined);
     terminal.onResize(({ rows, columns }) => sizes?.write(`${rows} ${columns}\n`));
-    if (terminal.signal.aborted) end();
     return new Promise((resolve) => {
       child.on("error", (error) => {
         this.#services.log.error({ err: error }, "the restricted shell could not be started");
         terminal.stderr("The shell of this console could not be started.\n");
-        resolve(126);
+        resolve(NOT_STARTED);
       });
-      child.on("close", (code, signal) => {
+      child.on("close", (code) => {
         terminal.signal.removeEventListener("abort", end);
-        resolve(code ?? (signal === null ? 1 : 143));
+        resolve(code ?? ENDED);
       });
     });
   }
@@ -111,10 +133,11 @@ async function* inputOf(terminal: Terminal): AsyncGenerator<Buffer> {
   const chunks: (Buffer | null)[] = [];
   let wake: (() => void) | undefined;
   const put = (chunk: Buffer | null) => {
-    if (chunks.length < INPUT_CHUNKS_MAX || chunk === null) chunks.push(chunk);
+    chunks.push(chunk);
+    if (chunks.length >= INPUT_CHUNKS_MAX) source.pause();
     wake?.();
   };
-  terminal.onInput(put);
+  const source = terminal.onInput(put);
   terminal.signal.addEventListener("abort", () => put(null), { once: true });
   for (;;) {
     while (chunks.length > 0) {
@@ -122,6 +145,7 @@ async function* inputOf(terminal: Terminal): AsyncGenerator<Buffer> {
       if (chunk === null) return;
       yield chunk;
     }
+    source.resume();
     await new Promise<void>((resolve) => (wake = resolve));
   }
 }
@@ -133,19 +157,20 @@ export function serveSocket(socket: net.Socket, session: Session, options: { rea
   let input: ((chunk: Buffer | null) => void) | undefined;
   let resize: ((size: WindowSize) => void) | undefined;
   let begun = false;
-  const send = (type: FrameType, payload?: string | Buffer) => {
-    if (!socket.destroyed) socket.write(frame(type, payload));
-  };
+  const send = (type: FrameType, payload?: string | Buffer): boolean => socket.destroyed || socket.write(frame(type, payload));
   const begin = async (request: Request) => {
     begun = true;
     const terminal: Terminal = {
       stdout: (chunk) => send("O", Buffer.from(chunk)),
       stderr: (chunk) => send("X", Buffer.from(chunk)),
+      onDrain: (listener) => void socket.on("drain", listener),
       onInput: (listener) => {
         input = listener;
         send("N");
+        // The local door's client sends its interrupt on the same socket, and is root's.
+        return { pause: () => void (options.argvOnly && socket.pause()), resume: () => void socket.resume() };
       },
-      setRaw: (on) => send("T", Buffer.from([on ? 1 : 0])),
+      setRaw: (on) => void send("T", Buffer.from([on ? 1 : 0])),
       tty: request.tty,
       color: request.color,
       term: request.term,
@@ -154,7 +179,7 @@ export function serveSocket(socket: net.Socket, session: Session, options: { rea
       env: {},
       signal: abort.signal,
     };
-    const status = request.kind === "argv" ? await session.runCommand(request.argv, terminal) : options.argvOnly ? 126 : await session.run(request.kind === "shell" ? null : request.line, terminal);
+    const status = request.kind === "argv" ? await session.runCommand(request.argv, terminal) : options.argvOnly ? NOT_STARTED : await session.run(request.kind === "shell" ? null : request.line, terminal);
     send("S", Buffer.from([status & 0xff]));
     socket.end();
   };

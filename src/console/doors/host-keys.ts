@@ -1,0 +1,23 @@
+/** Host keys of the SSH door: made once, kept in the state directory (0600). */
+import { generateKeyPairSync } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import ssh2 from "ssh2";
+import { OlpmError } from "../../kit/errors.js";
+
+/** Texts of the keys. @throws OlpmError invalid-argument when a file holds no key */
+export function hostKeys(stateDir: string): Buffer[] {
+  const rsa = path.join(stateDir, "ssh_host_rsa_key");
+  if (!fs.existsSync(rsa)) {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 3072, publicKeyEncoding: { type: "spki", format: "pem" }, privateKeyEncoding: { type: "pkcs1", format: "pem" } });
+    fs.writeFileSync(rsa, privateKey, { mode: 0o600 });
+  }
+  const ed = path.join(stateDir, "ssh_host_ed25519_key");
+  if (!fs.existsSync(ed)) fs.writeFileSync(ed, ssh2.utils.generateKeyPairSync("ed25519").private, { mode: 0o600 });
+  return [ed, rsa].map((file) => {
+    const text = fs.readFileSync(file);
+    const key = ssh2.utils.parseKey(text);
+    if (key instanceof Error) throw new OlpmError("invalid-argument", `${file} is no host key.`, { cause: key, action: "Remove it: a new one is made at the next start." });
+    return text;
+  });
+}
