@@ -89,7 +89,7 @@ export const RULES: readonly Rule[] = [
   { row: "V10", hsc: "HSCLA340", severity: "warning", kinds: "both", find: (f) => {
     const before = new Set(f.lpar.storage.map((mapping) => mapping.viosLparId)).size;
     const after = new Set(f.storage.suggested.map((choice) => choice.viosLparId)).size;
-    return after < before && f.storage.impossible.length === 0 && [`The management console may not be able to replicate the source multipath I/O configuration: client adapters on ${before} Virtual I/O Servers would be served by ${after} on ${there(f)}.`, "Activate a second Virtual I/O Server there, or choose the mappings with virtual_scsi_mappings."];
+    return after < before && f.storage.impossible.length + f.storage.refused.length === 0 && [`The management console may not be able to replicate the source multipath I/O configuration: client adapters on ${before} Virtual I/O Servers would be served by ${after} on ${there(f)}.`, "Activate a second Virtual I/O Server there, or choose the mappings with virtual_scsi_mappings."];
   } },
   { row: "N01", hsc: "OLPM-VN01", severity: "error", kinds: "both", find: (f) => adapters(f).map((adapter): Said => !f.destination.view.vswitches.some((vswitch) => vswitch.name === adapter.vswitch) && [`${there(f)} has no virtual switch ${adapter.vswitch}, which the adapter in slot ${adapter.slot} uses.`, "Create it with chhwres -r virtualio --rsubtype vswitch."]) },
   { row: "N02", hsc: "OLPM-VN02", severity: "error", kinds: "both", find: (f) => {
@@ -124,5 +124,7 @@ export function findings(facts: Case): Finding[] {
     const list = Array.isArray(said) && (said.length === 0 || typeof said[0] !== "string") ? (said as readonly Said[]) : [said as Said];
     return list.flatMap((one) => (one ? [{ severity: rule.severity, hsc: rule.hsc, message: one[0], action: one[1] }] : []));
   });
-  return [...found.filter((one) => one.severity === "error"), ...found.filter((one) => one.severity === "warning")];
+  // One system as source and destination would say everything of a system twice.
+  const once = found.filter((one, at) => found.findIndex((other) => other.hsc === one.hsc && other.message === one.message) === at);
+  return [...once.filter((one) => one.severity === "error"), ...once.filter((one) => one.severity === "warning")];
 }
