@@ -1,7 +1,7 @@
 /**
  * Mapping of virtual SCSI adapters to Virtual I/O Servers of the destination (lpm-process 5.2, 5.3). A VIOS is possible for an adapter when it sees every
- * LUN behind it, by identity, with the same size and free. Suggested: the VIOS of the same name, else one that no other adapter uses yet, else the lowest
- * ID; so two paths over two VIOSes stay two paths over two. Pure.
+ * LUN behind it, by identity, with the same size and free. Suggested: the VIOS of the same name, else one that no other adapter uses, else the lowest ID; so
+ * two paths over two VIOSes stay two paths over two. Those that are asked for or have the name are given first, whatever the order of slots. Pure.
  */
 import type { LunFact, MobilityFacts, ScsiChoice } from "./facts.js";
 
@@ -22,6 +22,7 @@ export function planStorage(facts: MobilityFacts): StoragePlan {
   const suggested: ScsiChoice[] = [];
   const impossible: { clientSlot: number; why: string }[] = [];
   const refused: { clientSlot: number; why: string }[] = [];
+  const open: (readonly ScsiChoice[])[] = [];
   for (const clientSlot of slots) {
     const judged = vioses.map((vios) => ({ viosLparId: vios.lparId as number, viosName: vios.definition.name, why: whyNot(facts, clientSlot, vios.lparId) }));
     const good = judged.filter((one) => one.why === undefined).map(({ viosLparId, viosName }) => ({ clientSlot, viosLparId, viosName }));
@@ -40,11 +41,13 @@ export function planStorage(facts: MobilityFacts): StoragePlan {
     }
     const before = facts.lpar.storage.find((mapping) => mapping.clientSlot === clientSlot)!.viosLparId;
     const nameBefore = facts.source.lpars.find((lpar) => lpar.lparId === before)?.definition.name;
-    const unused = good.filter((one) => !suggested.some((other) => other.viosLparId === one.viosLparId));
-    suggested.push(unused.find((one) => one.viosName === nameBefore) ?? good.find((one) => one.viosName === nameBefore) ?? unused[0] ?? good[0]!);
+    const same = good.find((one) => one.viosName === nameBefore);
+    if (same) suggested.push(same);
+    else open.push(good);
   }
   for (const { clientSlot } of facts.wanted.scsi.filter((one) => !slots.includes(one.clientSlot as never))) refused.push({ clientSlot, why: "the partition has no virtual SCSI adapter with storage in that slot" });
-  return { possible, suggested, impossible, refused };
+  suggested.push(...spread(open, new Set(suggested.map((one) => one.viosLparId))));
+  return { possible, suggested: suggested.sort((a, b) => a.clientSlot - b.clientSlot), impossible, refused };
 
   function whyNot(all: MobilityFacts, clientSlot: number, viosLparId: number): string | undefined {
     for (const mapping of all.lpar.storage.filter((one) => one.clientSlot === clientSlot)) {
@@ -56,4 +59,18 @@ export function planStorage(facts: MobilityFacts): StoragePlan {
     }
     return undefined;
   }
+}
+
+/** One choice for each slot, over as many VIOSes besides the `taken` ones as there can be (augmenting paths); the lowest ID where none is left. */
+function spread(slots: readonly (readonly ScsiChoice[])[], taken: ReadonlySet<number>): ScsiChoice[] {
+  const holders = new Map<number, readonly ScsiChoice[]>();
+  const place = (choices: readonly ScsiChoice[], tried: Set<number>): boolean => {
+    const left = choices.filter(({ viosLparId }) => !taken.has(viosLparId) && !tried.has(viosLparId));
+    const free = left.find(({ viosLparId }) => !holders.has(viosLparId));
+    const given = free ?? left.find(({ viosLparId }) => !tried.has(viosLparId) && place(holders.get(viosLparId)!, tried.add(viosLparId)));
+    if (given) holders.set(given.viosLparId, choices);
+    return given !== undefined;
+  };
+  for (const choices of slots) place(choices, new Set());
+  return slots.map((choices) => choices.find(({ viosLparId }) => holders.get(viosLparId) === choices) ?? choices[0]!);
 }
