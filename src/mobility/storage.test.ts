@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { facts, looseVios, LUN_BYTES, type LooseFacts } from "../testkit/mobility-facts.js";
+import { randomOf } from "../testkit/random.js";
 import type { MobilityFacts } from "./facts.js";
 import { planStorage } from "./storage.js";
 
@@ -86,13 +87,6 @@ test("asked mappings that name nothing are refused with the reason; without serv
   assert.deepEqual(why(planStorage(facts((f) => (f.luns = null))).impossible), [2, 5].map((slot) => `${slot}: ${[1, 2].map((id) => `vios${id} does not see LUN naa.600${slot === 2 ? "a" : "b"}`).join("; ")}`));
 });
 
-/** mulberry32 */
-const randomOf = (seed: number) => () => {
-  let t = (seed += 0x6d2b79f5);
-  t = Math.imul(t ^ (t >>> 15), t | 1);
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-};
 function randomFacts(seed: number): MobilityFacts {
   const random = randomOf(seed);
   const below = (limit: number) => Math.floor(random() * limit);
