@@ -32,9 +32,11 @@ test("an active plan: the best pair of movers, and each LUN behind the server th
 });
 
 test("an inactive plan has storage and no movers, even where some are asked for that do not run", () => {
-  const found = validate(facts((f) => (f.wanted.sourceMsp = { name: "vios9" }), "inactive"));
-  assert.deepEqual([found.kind, found.findings, found.pairs, found.plan?.movers], ["inactive", [], [], null]);
-  assert.deepEqual(found.plan?.storage.map((one) => [one.clientSlot, one.viosLparId]), [[2, 1], [5, 2]]);
+  for (const change of [() => undefined, (f: LooseFacts) => (f.wanted.sourceMsp = { name: "vios9" })]) {
+    const found = validate(facts(change, "inactive"));
+    assert.deepEqual([found.kind, found.findings, found.pairs, found.plan?.movers], ["inactive", [], [], null]);
+    assert.deepEqual(found.plan?.storage.map((one) => [one.clientSlot, one.viosLparId]), [[2, 1], [5, 2]]);
+  }
 });
 
 test("there is a plan exactly when no finding is an error; choices are told in any case", () => {
