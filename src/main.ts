@@ -14,6 +14,7 @@ type Verb = (argv: readonly string[]) => Promise<number | void>;
 const VERBS: Readonly<Record<string, Verb>> = {
   console: async (argv) => (await import("./console/main.js")).runConsole(argv),
   demo: async (argv) => (await import("./lab/demo.js")).runDemo(argv),
+  docs: async () => (await import("./manual/main.js")).runDocs(),
   hmc: async (argv) => (await import("./lab/hmc.js")).runHmcVerb(argv),
   lab: async (argv) => (await import("./lab/main.js")).runLab(argv),
   system: async (argv) => (await import("./system/main.js")).runSystem(argv),

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import test from "node:test";
+import { renewed } from "../src/manual/tables.js";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 
@@ -19,6 +20,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   vios: ["mover", "qmp", "wire", "kit", "model"],
   system: ["saga", "mobility", "qmp", "wire", "kit", "model"],
   console: ["saga", "mobility", "wire", "kit", "model"],
+  manual: ["console", "mobility", "model", "kit"],
   lab: ["console", "system", "vios", "wire", "kit", "model"],
 };
 
@@ -49,6 +51,22 @@ test("no test is skipped or alone, and no shell line is built from parts", () =>
   const code = [...sources, ...tracked.filter((name) => name.startsWith("test/") && name.endsWith(".ts"))].filter((name) => !name.endsWith("house.test.ts"));
   assert.deepEqual(code.filter((name) => /\b(it|test|describe)\.(skip|only|todo)\b/.test(read(name))), []);
   assert.deepEqual(code.filter((name) => /\b(exec|execSync)\(\s*`/.test(read(name)) || /shell:\s*true/.test(read(name))), []);
+});
+
+test("the tables of the manual are those of the code", () => {
+  const stale = tracked.filter((name) => /^docs\/.*\.md$/.test(name) && renewed(read(name)) !== read(name));
+  assert.deepEqual(stale, [], "./openlpm docs writes them");
+});
+
+test("each code that an operator may see is in docs/errors.md or docs/rules.md", () => {
+  const known = read("docs/errors.md") + read("docs/rules.md");
+  const codes = new Set(sources.filter((name) => !name.endsWith(".test.ts") && roomOf(name) !== "testkit").flatMap((name) => read(name).match(/"(OLPM-[A-Z]+\d+|HSC[A-Z0-9]{5})"/g) ?? []));
+  assert.deepEqual([...codes].map((code) => code.slice(1, -1)).filter((code) => !known.includes(code)), []);
+});
+
+test("pages that the code, the README and other pages name exist", () => {
+  const missing = tracked.filter((name) => /\.(ts|c|md|json)$|^openlpm$/.test(name)).flatMap((name) => [...read(name).matchAll(/\bdocs\/[a-z0-9-]+\.(?:md|svg)/g)].map(([page]) => page).filter((page) => !fs.existsSync(path.join(ROOT, page))).map((page) => `${name} names ${page}`));
+  assert.deepEqual(missing, []);
 });
 
 test("each dependency has its line in docs/dependencies.md", () => {

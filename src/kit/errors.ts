@@ -3,32 +3,33 @@
  * An operator reads `message` (with `hsc`) and `action`; `cause` carries what the layer below said and is printed once, in the log.
  */
 
-/** The closed list of codes. Callers act on them; docs/errors.md says what each means. */
-export const ERROR_CODES = [
-  "aborted", // the caller or an operator stopped it
-  "already-exists",
-  "conflict", // another operation holds what this one needs
-  "guest-not-answering", // the operating system's agent (RMC) does not answer
-  "guest-refused", // the operating system or one of its scripts said no
-  "insufficient-memory",
-  "insufficient-processors",
-  "internal", // a defect of ours that was caught at a border
-  "invalid-argument",
-  "limit-reached", // a stated limit (concurrent migrations, sessions) is in the way
-  "lun-mismatch", // a LUN answers with another SCSI identity than expected
-  "lun-not-visible",
-  "migration-failed", // the copy ended before the hand-over
-  "not-authorised",
-  "not-found",
-  "peer-lost", // the other end went away
-  "refused", // the other end is alive and said no for its own reason
-  "storage-failed",
-  "timeout",
-  "undecided", // after the hand-over, and the destination has not said yet
-  "unsupported",
-  "wrong-state",
-] as const;
-export type ErrorCode = (typeof ERROR_CODES)[number];
+/** The closed list of codes and what each means. Callers act on the code; docs/errors.md prints this table. */
+export const ERRORS = {
+  aborted: "the caller or an operator stopped it",
+  "already-exists": "the name, ID or slot is taken",
+  conflict: "another operation holds what this one needs",
+  "guest-not-answering": "the operating system's agent (RMC) does not answer",
+  "guest-refused": "the operating system or one of its scripts said no",
+  "insufficient-memory": "the managed system has not enough free memory",
+  "insufficient-processors": "the managed system has not enough free processing units",
+  internal: "a defect of ours that was caught at a border; please report it with the logs",
+  "invalid-argument": "the request itself is wrong; the message says where and what would be right",
+  "limit-reached": "a stated limit (concurrent migrations, sessions, sizes) is in the way",
+  "lun-mismatch": "a LUN answers with another SCSI identity than expected",
+  "lun-not-visible": "a Virtual I/O Server does not see a LUN",
+  "migration-failed": "the copy ended before the hand-over",
+  "not-authorised": "certificate, ticket, password or key do not allow it",
+  "not-found": "no such object",
+  "peer-lost": "the other end went away",
+  refused: "the other end is alive and said no for its own reason",
+  "storage-failed": "a disk of a partition can not be served or read",
+  timeout: "no answer within the stated time",
+  undecided: "after the hand-over, and the destination has not said yet",
+  unsupported: "OpenLPM does not do this",
+  "wrong-state": "the object's state does not allow it",
+} as const;
+export type ErrorCode = keyof typeof ERRORS;
+export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[];
 
 export interface OlpmErrorOptions {
   /** HSC code that HMC users know, for example HSCL8012. Ours are OLPM-XXnn (lpm-process Appendix B). */

@@ -3,13 +3,46 @@ import { z } from "zod";
 import { Generation, LparId, MigrationId } from "./ids.js";
 import { SystemName } from "./system.js";
 
-/**
- * Phases of an active migration, in order; docs/architecture.md prints this table. `handOver` is the point of no return:
- * before it every failure ends with the source running and the destination clean, after it only the destination decides.
- */
+/** Phases of an active migration, in order; `handOver` is the point of no return. */
 export const MIGRATION_PHASES = ["validate", "prepare", "copy", "suspend", "handOver", "resume", "confirm", "done"] as const;
 export const MigrationPhase = z.enum(MIGRATION_PHASES);
 export type MigrationPhase = z.infer<typeof MigrationPhase>;
+
+/** What happens in a phase, and what a failure there leads to; docs/architecture.md prints this table. */
+export const PHASE_TABLE: Readonly<Record<MigrationPhase, { readonly happens: string; readonly failure: string }>> = {
+  validate: {
+    happens: "facts from both systems, their VIOSes and the operating system; every finding at once",
+    failure: "nothing was changed",
+  },
+  prepare: {
+    happens: "the partition is locked; the destination reserves memory, processors, ID and slots, attaches the LUNs behind closed gates and starts an empty shell; the movers pair; the operating system prepares",
+    failure: "undone in reverse order; the source never noticed",
+  },
+  copy: {
+    happens: "memory goes through the movers in rounds while the partition runs",
+    failure: "undone; the partition ran all the time",
+  },
+  suspend: {
+    happens: "the source stands still, its disks are flushed and its gates closed",
+    failure: "the gates open again and the partition goes on running on the source",
+  },
+  handOver: {
+    happens: "the source writes, durably, that the next generation is the destination's: the point of no return",
+    failure: "the destination decides alone: `owner`, or `declined`, and only then does the source go on",
+  },
+  resume: {
+    happens: "the rest of the state arrives; the destination writes that it is the owner, opens its gates, runs, announces the addresses",
+    failure: "the partition is the destination's; a restarted destination goes on from its record",
+  },
+  confirm: {
+    happens: "the operating system is told; the source removes the partition, its adapters and mappings",
+    failure: "tried again until it succeeds; the partition runs",
+  },
+  done: {
+    happens: "the record stays in the history with its timings",
+    failure: "",
+  },
+};
 
 /** running -> one of the others, once. `undoing`: failed or stopped before the hand-over, clean-up under way. */
 export const MigrationStatus = z.enum(["running", "undoing", "succeeded", "failed", "stopped", "undecided"]);

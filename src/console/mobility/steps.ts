@@ -72,9 +72,17 @@ const onlyActive = (work: (context: MigrationContext, outputs: ReadonlyMap<strin
 
 export const POINT_OF_NO_RETURN = "copyAndHandOver";
 
-export const STEPS: readonly Step<MigrationContext>[] = [
+/** A step with its line in docs/architecture.md. */
+export interface MigrationStep extends Step<MigrationContext> {
+  readonly does: string;
+  readonly undone?: string;
+}
+
+export const STEPS: readonly MigrationStep[] = [
   {
     name: "reserve",
+    does: "the destination takes the definition, ID, slots, memory and processors; nothing there may run or write",
+    undone: "the destination ends its shell, closes its mover and gives everything back; this undoes the next three steps as well",
     run: async ({ params, destination }) => {
       const { id, type, source, destination: end, destLparId, generation, definition, storage, ticket, console } = params;
       return on(destination)("migration.reserve", { id, type, source, destination: end, lparId: destLparId, generation, definition, storage: [...storage], ticket, console });
@@ -82,15 +90,18 @@ export const STEPS: readonly Step<MigrationContext>[] = [
     // One undo for all that the destination holds: its process first, then mover, storage and definition.
     undo: async ({ params, destination }, error) => void (await on(destination, UNDO_AWAY_MS_MAX)("migration.abandon", { id: params.id, error: asRecordError(error) }, STORAGE_MS_MAX)),
   },
-  { name: "attachStorage", run: ({ params, destination }) => on(destination)("migration.attachStorage", { id: params.id }, STORAGE_MS_MAX) },
-  { name: "startShell", run: onlyActive(({ params, destination }) => on(destination)("migration.startShell", { id: params.id }, STORAGE_MS_MAX)) },
-  { name: "openDestinationMover", run: onlyActive(({ params, destination }) => on(destination)("migration.openDestinationMover", { id: params.id, mspLparId: params.destination.mspLparId! })) },
+  { name: "attachStorage", does: "the destination's VIOSes log in to the LUNs and offer them behind closed gates", run: ({ params, destination }) => on(destination)("migration.attachStorage", { id: params.id }, STORAGE_MS_MAX) },
+  { name: "startShell", does: "an empty QEMU waits for the state", run: onlyActive(({ params, destination }) => on(destination)("migration.startShell", { id: params.id }, STORAGE_MS_MAX)) },
+  { name: "openDestinationMover", does: "the destination's mover waits for the peer with the ticket", run: onlyActive(({ params, destination }) => on(destination)("migration.openDestinationMover", { id: params.id, mspLparId: params.destination.mspLparId! })) },
   {
     name: "openSourceMover",
+    does: "the source's mover shows the ticket and opens the sealed channel",
     run: onlyActive(({ params, source }, outputs) => on(source)("migration.openSourceMover", { id: params.id, ticket: params.ticket, peer: outputs.get("openDestinationMover") as Endpoint }, STORAGE_MS_MAX)),
   },
   {
     name: "prepareGuest",
+    does: "the operating system and its scripts prepare, or refuse",
+    undone: "the operating system hears that there is no move",
     run: onlyActive(async ({ params, source }) => {
       const verdict = await source.client.call("migration.notifyGuest", { id: params.id, event: "prepare" }, { deadlineMs: params.waitMs });
       if (!verdict.answered) throw new OlpmError("guest-not-answering", noConnection(params.lparName), { hsc: "HSCLA246", action: verdict.detail });
@@ -102,6 +113,7 @@ export const STEPS: readonly Step<MigrationContext>[] = [
   },
   {
     name: POINT_OF_NO_RETURN,
+    does: "copy, suspend, hand over and resume, which the two systems agree alone; the console follows",
     run: async ({ params, source, destination, follow }) => {
       await on(source)("migration.start", { id: params.id, peer: destination.endpoint });
       await follow();
@@ -110,12 +122,13 @@ export const STEPS: readonly Step<MigrationContext>[] = [
   },
   {
     name: "confirmGuest",
+    does: "the operating system and its scripts hear that they run elsewhere",
     run: onlyActive(async ({ params, destination, warn }) => {
       const verdict = await destination.client.call("migration.notifyGuest", { id: params.id, event: "confirm" }, { deadlineMs: params.waitMs }).catch((error: unknown) => ({ answered: false, agreed: false, detail: toOlpmError(error, "confirming").message }));
       if (!verdict.answered || !verdict.agreed) warn("OLPM-W01", `The operating system of partition ${params.lparName} did not confirm the migration: ${verdict.detail}`, "The partition runs on the destination; see its log /var/log/openlpm-mobility.log.");
       return null;
     }),
   },
-  { name: "cleanSource", run: ({ params, source }) => on(source)("migration.cleanSource", { id: params.id }, STORAGE_MS_MAX) },
-  { name: "finish", run: ({ params, destination }) => on(destination)("migration.finish", { id: params.id }, STORAGE_MS_MAX) },
+  { name: "cleanSource", does: "the source removes the partition, its adapters, mappings and mover", run: ({ params, source }) => on(source)("migration.cleanSource", { id: params.id }, STORAGE_MS_MAX) },
+  { name: "finish", does: "the destination closes its mover and the record", run: ({ params, destination }) => on(destination)("migration.finish", { id: params.id }, STORAGE_MS_MAX) },
 ];
