@@ -10,9 +10,9 @@ import { MIGRATION_PHASES, type MigrationRecord } from "../model/migration.js";
 import { Operator } from "./operator.js";
 import { downLab, labExists, upLab, type Lab } from "./lab.js";
 import { missingWrites } from "./lun-check.js";
-import { createPartition, type LabPartition } from "./partition.js";
-import { reportText, seconds, type Check, type DemoReport, type LegReport } from "./report.js";
-import { databaseAnswers, namespaceIdentity, Pinger, qemuProcesses, Writer } from "./witness.js";
+import { bootPartition, createPartition, type LabPartition } from "./partition.js";
+import { reportText, type Check, type DemoReport, type LegReport } from "./report.js";
+import { namespaceIdentity, Pinger, qemuProcesses, Writer } from "./witness.js";
 
 const HELP = `Usage: openlpm demo [--name LAB] [--json FILE] [--keep] [--memory MB]
 
@@ -26,8 +26,6 @@ writes to its database over one TCP connection, and reports what happened.
 
 Exit status: 0 when every check holds, 1 otherwise.
 `;
-/** From power-on to a database that answers: 15-22 s on two cores in emulation; a slow machine gets more. */
-const BOOT_MS_MAX = 240_000;
 const KEY = "writes";
 /** Pause of the client between an answer and its next write. */
 const WRITE_PAUSE_MS = 2;
@@ -72,11 +70,7 @@ async function perform(lab: Lab, options: { readonly memoryMb: number; readonly 
   const [home, away] = lab.systems.map((system) => system.name);
   if (home === undefined || away === undefined) throw new OlpmError("invalid-argument", "the demo needs two managed systems");
   const partition = await createPartition(lab, { name: "db01", system: home, lun: 0, memoryMb: options.memoryMb, say });
-  say(`waiting for the database in the partition (${partition.address}) ...`);
-  const booting = performance.now();
-  await databaseAnswers(lab.lan.namespace, partition.address, BOOT_MS_MAX);
-  await operator.until(`lssyscfg -r lpar -m ${home} --filter lpar_names=${partition.name} -F rmc_state`, "active", 60_000);
-  say(`the partition runs and its database answers after ${seconds(performance.now() - booting)}`);
+  await bootPartition(lab, partition, say);
 
   const writer = new Writer({ namespace: lab.lan.namespace, address: partition.address, key: KEY, pauseMs: WRITE_PAUSE_MS });
   try {

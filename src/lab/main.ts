@@ -6,7 +6,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { OlpmError } from "../kit/errors.js";
 import { downLab, labExists, openLab, upLab, type Lab } from "./lab.js";
-import { createPartition } from "./partition.js";
+import { bootPartition, createPartition } from "./partition.js";
 import { LabDescription, planLab } from "./plan.js";
 import { startConsole, startSystem, stopService } from "./services.js";
 import { labStatus, statusText } from "./status.js";
@@ -43,7 +43,7 @@ export async function runLab(argv: readonly string[]): Promise<number> {
   switch (verb) {
     case "up": {
       const lab = await upLab({ name, description: readDescription(options.get("--config")), say });
-      if (!options.has("--bare")) await createPartition(lab, { name: "db01", system: lab.systems[0]!.name, lun: 0, memoryMb: 512, say });
+      if (!options.has("--bare")) await bootPartition(lab, await createPartition(lab, { name: "db01", system: lab.systems[0]!.name, lun: 0, memoryMb: 512, say }), say);
       process.stdout.write(statusText(await labStatus(lab)));
       return 0;
     }

@@ -8,9 +8,12 @@ import { run } from "../kit/run.js";
 import type { Lab, Say } from "./lab.js";
 import { Operator } from "./operator.js";
 import { partitionAddress, PREFIX } from "./plan.js";
+import { databaseAnswers } from "./witness.js";
 
 export interface LabPartition {
   readonly name: string;
+  /** where it was made */
+  readonly system: string;
   readonly uuid: string;
   readonly address: string;
   readonly lunFile: string;
@@ -28,6 +31,9 @@ export interface PartitionOptions {
   readonly say: Say;
 }
 
+/** Emulated partitions boot in 10 to 25 s on two cores; a machine that is busy takes longer. */
+const BOOT_MS_MAX = 240_000;
+const AGENT_MS_MAX = 60_000;
 const CLIENT_SCSI_SLOT = 2;
 const CLIENT_ETHERNET_SLOT = 3;
 
@@ -48,7 +54,16 @@ export async function createPartition(lab: Lab, options: PartitionOptions): Prom
   await operator.type(`viosvrcmd -m ${system} -p ${vios} -c "mkvdev -vdev hdisk${options.lun} -vadapter ${vhost}"`);
   if (options.activate !== false) await operator.type(`chsysstate -m ${system} -r lpar -o on -n ${name} -f default`);
   const uuid = (await operator.quiet(`lssyscfg -r lpar -m ${system} --filter lpar_names=${name} -F uuid`)).trim().toLowerCase();
-  return { name, uuid, address, lunFile: lun.file };
+  return { name, system, uuid, address, lunFile: lun.file };
+}
+
+/** Waits until the partition's database answers on the LAN and its operating system answers the console (RMC): before that it can not be moved. @throws timeout */
+export async function bootPartition(lab: Lab, partition: LabPartition, say: Say): Promise<void> {
+  say(`waiting for the database in the partition (${partition.address}) ...`);
+  const begun = performance.now();
+  await databaseAnswers(lab.lan.namespace, partition.address, BOOT_MS_MAX);
+  await new Operator(lab).until(`lssyscfg -r lpar -m ${partition.system} --filter lpar_names=${partition.name} -F rmc_state`, "active", AGENT_MS_MAX);
+  say(`the partition runs and its database answers after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
 }
 
 const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number }): string =>

@@ -29,6 +29,14 @@ export function progressText(record: MigrationRecord): string {
   return `${lparName}: ${words.join(", ")}`;
 }
 
+/** What was carried, when the destination runs the partition: a short copy is over before its first numbers are due. Pure. */
+export function carriedText({ progress, phaseStartedAt, lparName, stoppedMs }: MigrationRecord): string {
+  const [from, to] = [phaseStartedAt.copy, phaseStartedAt.suspend];
+  const seconds = from !== undefined && to !== undefined ? (Date.parse(to) - Date.parse(from)) / 1000 : 0;
+  const rate = seconds > 0 ? ` at ${size(progress.bytesSent / seconds)}/s` : "";
+  return `${lparName}: carried ${size(progress.bytesSent)} in ${progress.rounds} ${progress.rounds === 1 ? "round" : "rounds"}${rate}${stoppedMs === null ? "" : `, stopped for ${stoppedMs} ms`}`;
+}
+
 export class ProgressPrinter {
   readonly #io: CommandIo;
   #drawnAt = 0;
@@ -43,6 +51,7 @@ export class ProgressPrinter {
     const now = performance.now();
     const phase = `${record.phase}/${record.status}`;
     const changed = phase !== this.#phase;
+    if (changed && record.phase === "confirm" && record.progress.bytesSent > 0) this.#carried(record);
     if (!changed && now - this.#drawnAt < (this.#io.tty ? DRAW_EVERY_MS : LINE_EVERY_MS)) return;
     this.#phase = phase;
     this.#drawnAt = now;
@@ -51,6 +60,11 @@ export class ProgressPrinter {
     const fitted = text.slice(0, Math.max(20, this.#io.tty.columns - 1));
     this.#io.stdout(`\r\x1b[K${this.#io.tty.color ? `\x1b[36m${fitted}\x1b[0m` : fitted}`);
     this.#open = true;
+  }
+
+  #carried(record: MigrationRecord): void {
+    const text = carriedText(record);
+    this.#io.stdout(this.#io.tty ? `\r\x1b[K${text}\n` : `${text}\n`);
   }
 
   /** Ends the redrawn line. */
