@@ -1,18 +1,19 @@
 /** Waiting: every wait has a deadline and an abort, and clears its timers on every path. */
+import { realClock, type Clock } from "./clock.js";
 import { OlpmError } from "./errors.js";
 
 /** Resolves after `ms`; rejects with `aborted` when the signal fires first. */
-export function delay(ms: number, signal?: AbortSignal): Promise<void> {
+export function delay(ms: number, signal?: AbortSignal, clock: Clock = realClock): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(abortError(signal));
     const onAbort = () => {
-      clearTimeout(timer);
+      cancel();
       reject(abortError(signal!));
     };
-    const timer = setTimeout(() => {
+    const cancel = clock.after(ms, () => {
       signal?.removeEventListener("abort", onAbort);
       resolve();
-    }, ms);
+    });
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
@@ -28,14 +29,14 @@ export function abortError(signal: AbortSignal): OlpmError {
  * Awaits `promise` no longer than `ms`. The work itself is not ended; pass its signal where it must be.
  * @throws OlpmError timeout | aborted
  */
-export async function within<T>(promise: Promise<T>, ms: number, what: string, signal?: AbortSignal): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+export async function within<T>(promise: Promise<T>, ms: number, what: string, signal?: AbortSignal, clock: Clock = realClock): Promise<T> {
+  let cancel: (() => void) | undefined;
   let onAbort: (() => void) | undefined;
   try {
     return await Promise.race([
       promise,
       new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new OlpmError("timeout", `${what}: no answer within ${ms} ms`, { retryable: true })), ms);
+        cancel = clock.after(ms, () => reject(new OlpmError("timeout", `${what}: no answer within ${ms} ms`, { retryable: true })));
         if (signal) {
           onAbort = () => reject(abortError(signal));
           if (signal.aborted) onAbort();
@@ -44,7 +45,7 @@ export async function within<T>(promise: Promise<T>, ms: number, what: string, s
       }),
     ]);
   } finally {
-    clearTimeout(timer);
+    cancel?.();
     if (onAbort) signal?.removeEventListener("abort", onAbort);
   }
 }
@@ -54,6 +55,7 @@ export interface UntilOptions {
   readonly deadlineMs: number;
   readonly everyMs?: number;
   readonly signal?: AbortSignal | undefined;
+  readonly clock?: Clock;
 }
 
 /**
@@ -61,11 +63,12 @@ export interface UntilOptions {
  * @throws OlpmError timeout | aborted; what `probe` throws passes through
  */
 export async function until<T>(probe: () => Promise<T | undefined> | T | undefined, options: UntilOptions): Promise<T> {
-  const end = performance.now() + options.deadlineMs;
+  const clock = options.clock ?? realClock;
+  const end = clock.now() + options.deadlineMs;
   for (;;) {
     const value = await probe();
     if (value !== undefined) return value;
-    if (performance.now() >= end) throw new OlpmError("timeout", `${options.what}: not within ${options.deadlineMs} ms`, { retryable: true });
-    await delay(options.everyMs ?? 50, options.signal);
+    if (clock.now() >= end) throw new OlpmError("timeout", `${options.what}: not within ${options.deadlineMs} ms`, { retryable: true });
+    await delay(options.everyMs ?? 50, options.signal, clock);
   }
 }

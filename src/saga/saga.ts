@@ -2,6 +2,7 @@
  * Runs a list of steps, each with its undo, journalled before and after. Every step and every undo may be repeated. After the step that is the point of no
  * return there is no way back: a failure there is tried again until it succeeds or somebody stops this process; the journal keeps the place.
  */
+import type { Clock } from "../kit/clock.js";
 import { OlpmError, toOlpmError } from "../kit/errors.js";
 import { delay } from "../kit/wait.js";
 import { replay, type JournalEntry } from "./journal.js";
@@ -28,6 +29,7 @@ export interface SagaOptions<C> {
   readonly retryMs: number;
   /** this process ends: the saga stays where it is */
   readonly signal: AbortSignal;
+  readonly clock?: Clock;
   readonly onStep?: (step: string, event: JournalEntry["event"], error?: OlpmError) => void;
 }
 export type SagaOutcome =
@@ -61,7 +63,7 @@ export async function runSaga<C>(options: SagaOptions<C>): Promise<SagaOutcome> 
       if (signal.aborted) throw error;
       options.onStep?.(step.name, "failed", error);
       if (index > noReturn) {
-        await delay(options.retryMs, signal);
+        await delay(options.retryMs, signal, options.clock);
         index--;
         continue;
       }

@@ -2,6 +2,7 @@
  * The rooms inside the managed system and how they meet. `Hypervisor` (hypervisor.ts) holds the partitions, their processes, networks and Virtual
  * I/O Servers; `migration/` moves partitions with it; `server.ts` puts both behind the wire.
  */
+import type { Clock } from "../kit/clock.js";
 import type { Logger } from "../kit/log.js";
 import type { OlpmError } from "../kit/errors.js";
 import type { LparId, SlotNumber } from "../model/ids.js";
@@ -34,6 +35,7 @@ export interface Hypervisor {
   readonly config: SystemConfig;
   readonly store: Store;
   readonly log: Logger;
+  readonly clock: Clock;
 
   /** @throws OlpmError not-found (HSCL8012) */
   row(lparId: LparId): LparRow;

@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from "node:events";
 import path from "node:path";
+import { realClock } from "../kit/clock.js";
 import { OlpmError, toOlpmError } from "../kit/errors.js";
 import { invariant } from "../kit/invariant.js";
 import type { Logger } from "../kit/log.js";
@@ -43,6 +44,7 @@ export class SystemHypervisor implements Hypervisor {
   readonly config: SystemConfig;
   readonly store: Store;
   readonly log: Logger;
+  readonly clock = realClock;
   readonly network: Network;
   readonly vswitches: VirtualSwitches;
   readonly supervisor: ViosSupervisor;

@@ -71,9 +71,9 @@ export const consoleSystem = {
     "migration.checkGuest": { params: ByLpar, result: GuestVerdict },
 
     // Migration: source side.
-    /** takes the partition's lock and a migration slot, writes the record */
+    /** takes the partition's lock and a migration slot, writes the record; `peer`: where the destination system is reached, for what the two settle alone */
     "migration.begin": {
-      params: z.object({ id: MigrationId, lparId: LparId, type: z.enum(["active", "inactive"]), destination: MigrationEnd, sourceMspLparId: LparId.nullable(), console: z.string() }),
+      params: z.object({ id: MigrationId, peer: Endpoint, lparId: LparId, type: z.enum(["active", "inactive"]), destination: MigrationEnd, sourceMspLparId: LparId.nullable(), console: z.string() }),
       result: z.object({ record: MigrationRecord, definition: LparDefinition, storage: z.array(StorageMapping) }),
     },
     "migration.notifyGuest": { params: ByMigration.extend({ event: z.enum(["prepare", "confirm", "error"]) }), result: GuestVerdict },
@@ -93,7 +93,7 @@ export const consoleSystem = {
 
     // Migration: destination side.
     "migration.reserve": {
-      params: z.object({ id: MigrationId, type: z.enum(["active", "inactive"]), source: MigrationEnd, destination: MigrationEnd, lparId: LparId.nullable(), generation: Generation, definition: LparDefinition, storage: z.array(PlannedStorage), ticket: z.string(), console: z.string() }),
+      params: z.object({ id: MigrationId, peer: Endpoint, type: z.enum(["active", "inactive"]), source: MigrationEnd, destination: MigrationEnd, lparId: LparId.nullable(), generation: Generation, definition: LparDefinition, storage: z.array(PlannedStorage), ticket: z.string(), console: z.string() }),
       result: z.object({ lparId: LparId }),
     },
     /** logs in to the LUNs (identity checked) and makes the server adapters; their gates stay closed */

@@ -1,4 +1,5 @@
 /** Follows a migration on its source system until it is decided: by events, and by asking each second, over losses of the connection. */
+import { realClock, type Clock } from "../../kit/clock.js";
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { abortError, delay } from "../../kit/wait.js";
 import type { MigrationId } from "../../model/ids.js";
@@ -14,7 +15,7 @@ export const fromRecord = (error: MigrationError | null): OlpmError =>
   error === null ? new OlpmError("migration-failed", "The migration failed before the hand-over.", { hsc: "HSCLA2CF" }) : new OlpmError(error.code as OlpmError["code"], error.message, { hsc: error.hsc ?? undefined, action: error.action ?? undefined, reportedBy: error.reportedBy ?? undefined });
 
 export interface FollowOptions {
-  readonly inventory: Inventory;
+  readonly inventory: Pick<Inventory, "onMigration">;
   readonly source: ManagedSystem;
   readonly id: MigrationId;
   readonly onProgress: (record: MigrationRecord) => void;
@@ -22,6 +23,7 @@ export interface FollowOptions {
   readonly stop: AbortSignal;
   /** this console ends */
   readonly end: AbortSignal;
+  readonly clock?: Clock;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface FollowOptions {
  * @throws OlpmError the recorded error when the partition stays on the source | aborted when this console ends
  */
 export async function followCopy(options: FollowOptions): Promise<void> {
-  const { inventory, source, id, stop, end } = options;
+  const { inventory, source, id, stop, end, clock = realClock } = options;
   let wake: (() => void) | undefined;
   let latest: MigrationRecord | undefined;
   const take = (record: MigrationRecord) => {
@@ -53,7 +55,7 @@ export async function followCopy(options: FollowOptions): Promise<void> {
         if (reached(latest, "confirm") || latest.status === "succeeded") return;
       }
       const timer = new AbortController();
-      await Promise.race([new Promise<void>((resolve) => (wake = resolve)), delay(ASK_EVERY_MS, timer.signal).catch(() => undefined)]);
+      await Promise.race([new Promise<void>((resolve) => (wake = resolve)), delay(ASK_EVERY_MS, timer.signal, clock).catch(() => undefined)]);
       timer.abort();
     }
   } finally {

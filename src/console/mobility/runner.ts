@@ -3,9 +3,11 @@
  * up the open migrations that bear its name and that it does not drive yet.
  */
 import { randomBytes, randomUUID } from "node:crypto";
+import { realClock, type Clock } from "../../kit/clock.js";
 import { OlpmError, operatorLine, toOlpmError } from "../../kit/errors.js";
 import type { Logger } from "../../kit/log.js";
 import type { LparId, MigrationId } from "../../model/ids.js";
+import type { LparView } from "../../model/lpar.js";
 import type { MigrationEnd, MigrationRecord } from "../../model/migration.js";
 import { validate, type Validation } from "../../mobility/plan.js";
 import { parseEntry, type JournalEntry } from "../../saga/journal.js";
@@ -19,24 +21,33 @@ import { asRecordError, POINT_OF_NO_RETURN, STEPS, type MigrationContext, type M
 /** Pause between two tries of a step after the hand-over. */
 const RETRY_MS = 1_000;
 
-export interface MobilityOptions {
-  readonly inventory: ConsoleInventory;
+export interface RunnerOptions {
+  readonly inventory: Pick<ConsoleInventory, "systems" | "system" | "lpar" | "onMigration" | "onConnected">;
   readonly consoleName: string;
   readonly log: Logger;
+  /** a simulation has its own time, names and validation */
+  readonly clock?: Clock;
+  readonly newId?: () => string;
+  readonly newTicket?: () => string;
+  readonly check?: (request: MobilityRequest, lpar: LparView, signal: AbortSignal) => Promise<Validation>;
 }
+const newTicket = () => randomBytes(32).toString("base64url");
+const checked = async (request: MobilityRequest, lpar: LparView, signal: AbortSignal) => validate(await gatherFacts(request, lpar, signal));
 
-export function createMobility(options: MobilityOptions): Mobility {
+export function createMobility(options: RunnerOptions): Mobility {
   return new Runner(options);
 }
 
 class Runner implements Mobility {
-  readonly #options: MobilityOptions;
+  readonly #options: RunnerOptions;
+  readonly #clock: Clock;
   readonly #end = new AbortController();
   readonly #driving = new Map<string, Promise<unknown>>();
   readonly #forget: () => void;
 
-  constructor(options: MobilityOptions) {
+  constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? realClock;
     this.#forget = options.inventory.onConnected((system) => void this.#takeUp(system));
     for (const system of options.inventory.systems()) if (system.connected) void this.#takeUp(system);
   }
@@ -47,19 +58,19 @@ class Runner implements Mobility {
   }
 
   async migrate(request: MobilityRequest, watch: { readonly signal: AbortSignal; readonly onProgress: (record: MigrationRecord) => void }): Promise<MigrationResult> {
-    const validateAt = new Date().toISOString();
+    const validateAt = this.#clock.date().toISOString();
     const found = await this.#validate(request, watch.signal);
     if (found.plan === null) return { ok: false, findings: found.findings, record: null };
     if (watch.signal.aborted) throw new OlpmError("aborted", "The migration was stopped before it began.");
     const { source, lparId } = request;
-    const id = randomUUID() as MigrationId;
+    const id = (this.#options.newId ?? randomUUID)() as MigrationId;
     const end = (system: ManagedSystem, lpar: LparId, msp: { id: number; name: string; address: string } | null): MigrationEnd => ({ system: system.name, lparId: lpar, mspLparId: (msp?.id ?? null) as LparId | null, mspName: msp?.name ?? null, mspAddress: msp?.address ?? null });
     const { movers } = found.plan;
     const destination = end(request.destination, (request.options.destLparId ?? lparId) as LparId, movers && { id: movers.destMspLparId, name: movers.destMspName, address: movers.destMspAddress });
-    const begun = await source.client.call("migration.begin", { id, lparId, type: found.kind, destination, sourceMspLparId: (movers?.sourceMspLparId ?? null) as LparId | null, console: this.#options.consoleName });
+    const begun = await source.client.call("migration.begin", { id, peer: request.destination.endpoint, lparId, type: found.kind, destination, sourceMspLparId: (movers?.sourceMspLparId ?? null) as LparId | null, console: this.#options.consoleName });
     const params: MigrationParams = {
       id,
-      ticket: randomBytes(32).toString("base64url"),
+      ticket: (this.#options.newTicket ?? newTicket)(),
       type: found.kind,
       lparId,
       lparName: begun.record.lparName,
@@ -93,7 +104,7 @@ class Runner implements Mobility {
 
   async #validate(request: MobilityRequest, signal: AbortSignal): Promise<Validation> {
     const lpar = this.#options.inventory.lpar(request.source, { lparId: request.lparId });
-    return validate(await gatherFacts(request, lpar, signal));
+    return (this.#options.check ?? checked)(request, lpar, signal);
   }
 
   /** Runs the saga; `fresh`: its parameters are not in the journal yet. */
@@ -106,7 +117,8 @@ class Runner implements Mobility {
       params,
       source,
       destination,
-      follow: () => followCopy({ inventory: this.#options.inventory, source, id, onProgress: how.onProgress, stop: how.stop, end: this.#end.signal }),
+      clock: this.#clock,
+      follow: () => followCopy({ inventory: this.#options.inventory, source, id, onProgress: how.onProgress, stop: how.stop, end: this.#end.signal, clock: this.#clock }),
       warn: (hsc, message, action) => how.warnings.push({ severity: "warning", hsc, message, action }),
     };
     const work = (async () => {
@@ -127,6 +139,7 @@ class Runner implements Mobility {
         entries,
         retryMs: RETRY_MS,
         signal: this.#end.signal,
+        clock: this.#clock,
         onStep: (step, event, error) => log.info({ step, event, ...(error ? { error: error.message } : {}) }, "step"),
       });
       if (outcome.kind === "undone") await this.#endFailed(params, source, outcome);

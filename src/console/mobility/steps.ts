@@ -6,6 +6,7 @@
  *
  * `begin` (the lock and the record on the source) is before them and `endFailed` after an undo: runner.ts.
  */
+import type { Clock } from "../../kit/clock.js";
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { delay } from "../../kit/wait.js";
 import type { Generation, LparId, MigrationId } from "../../model/ids.js";
@@ -38,6 +39,7 @@ export interface MigrationContext {
   readonly params: MigrationParams;
   readonly source: ManagedSystem;
   readonly destination: ManagedSystem;
+  readonly clock: Clock;
   /** runs until the two systems have decided. @throws the recorded error when the partition stays on the source */
   readonly follow: () => Promise<void>;
   /** warnings found on the way */
@@ -53,20 +55,20 @@ const STORAGE_MS_MAX = 60_000;
 export const asRecordError = (error: OlpmError): MigrationError => ({ code: error.code, message: error.message, hsc: error.hsc ?? null, action: error.action ?? null, reportedBy: error.reportedBy ?? null });
 
 /** Repeats an idempotent call while its system is away. */
-async function patiently<T>(awayMsMax: number, work: () => Promise<T>): Promise<T> {
-  const end = performance.now() + awayMsMax;
+async function patiently<T>(clock: Clock, awayMsMax: number, work: () => Promise<T>): Promise<T> {
+  const end = clock.now() + awayMsMax;
   for (;;) {
     try {
       return await work();
     } catch (thrown) {
       const error = toOlpmError(thrown, "");
-      if (error.code !== "peer-lost" || error.reportedBy !== undefined || performance.now() > end) throw thrown;
-      await delay(250);
+      if (error.code !== "peer-lost" || error.reportedBy !== undefined || clock.now() > end) throw thrown;
+      await delay(250, undefined, clock);
     }
   }
 }
 type Call = <M extends keyof ConsoleSystem["methods"]>(method: M, params: Params<ConsoleSystem, M>, deadlineMs?: number) => Promise<Result<ConsoleSystem, M>>;
-const on = (system: ManagedSystem, awayMsMax = AWAY_MS_MAX): Call => (method, params, deadlineMs) => patiently(awayMsMax, () => system.client.call(method, params, deadlineMs === undefined ? {} : { deadlineMs }));
+const on = (clock: Clock, system: ManagedSystem, awayMsMax = AWAY_MS_MAX): Call => (method, params, deadlineMs) => patiently(clock, awayMsMax, () => system.client.call(method, params, deadlineMs === undefined ? {} : { deadlineMs }));
 
 const onlyActive = (work: (context: MigrationContext, outputs: ReadonlyMap<string, unknown>) => Promise<unknown>) => async (context: MigrationContext, outputs: ReadonlyMap<string, unknown>) => (context.params.type === "active" ? work(context, outputs) : null);
 
@@ -83,20 +85,20 @@ export const STEPS: readonly MigrationStep[] = [
     name: "reserve",
     does: "the destination takes the definition, ID, slots, memory and processors; nothing there may run or write",
     undone: "the destination ends its shell, closes its mover and gives everything back; this undoes the next three steps as well",
-    run: async ({ params, destination }) => {
+    run: async ({ params, source: { endpoint: peer }, destination, clock }) => {
       const { id, type, source, destination: end, destLparId, generation, definition, storage, ticket, console } = params;
-      return on(destination)("migration.reserve", { id, type, source, destination: end, lparId: destLparId, generation, definition, storage: [...storage], ticket, console });
+      return on(clock, destination)("migration.reserve", { id, peer, type, source, destination: end, lparId: destLparId, generation, definition, storage: [...storage], ticket, console });
     },
     // One undo for all that the destination holds: its process first, then mover, storage and definition.
-    undo: async ({ params, destination }, error) => void (await on(destination, UNDO_AWAY_MS_MAX)("migration.abandon", { id: params.id, error: asRecordError(error) }, STORAGE_MS_MAX)),
+    undo: async ({ params, destination, clock }, error) => void (await on(clock, destination, UNDO_AWAY_MS_MAX)("migration.abandon", { id: params.id, error: asRecordError(error) }, STORAGE_MS_MAX)),
   },
-  { name: "attachStorage", does: "the destination's VIOSes log in to the LUNs and offer them behind closed gates", run: ({ params, destination }) => on(destination)("migration.attachStorage", { id: params.id }, STORAGE_MS_MAX) },
-  { name: "startShell", does: "an empty QEMU waits for the state", run: onlyActive(({ params, destination }) => on(destination)("migration.startShell", { id: params.id }, STORAGE_MS_MAX)) },
-  { name: "openDestinationMover", does: "the destination's mover waits for the peer with the ticket", run: onlyActive(({ params, destination }) => on(destination)("migration.openDestinationMover", { id: params.id, mspLparId: params.destination.mspLparId! })) },
+  { name: "attachStorage", does: "the destination's VIOSes log in to the LUNs and offer them behind closed gates", run: ({ params, destination, clock }) => on(clock, destination)("migration.attachStorage", { id: params.id }, STORAGE_MS_MAX) },
+  { name: "startShell", does: "an empty QEMU waits for the state", run: onlyActive(({ params, destination, clock }) => on(clock, destination)("migration.startShell", { id: params.id }, STORAGE_MS_MAX)) },
+  { name: "openDestinationMover", does: "the destination's mover waits for the peer with the ticket", run: onlyActive(({ params, destination, clock }) => on(clock, destination)("migration.openDestinationMover", { id: params.id, mspLparId: params.destination.mspLparId! })) },
   {
     name: "openSourceMover",
     does: "the source's mover shows the ticket and opens the sealed channel",
-    run: onlyActive(({ params, source }, outputs) => on(source)("migration.openSourceMover", { id: params.id, ticket: params.ticket, peer: outputs.get("openDestinationMover") as Endpoint }, STORAGE_MS_MAX)),
+    run: onlyActive(({ params, source, clock }, outputs) => on(clock, source)("migration.openSourceMover", { id: params.id, ticket: params.ticket, peer: outputs.get("openDestinationMover") as Endpoint }, STORAGE_MS_MAX)),
   },
   {
     name: "prepareGuest",
@@ -114,8 +116,8 @@ export const STEPS: readonly MigrationStep[] = [
   {
     name: POINT_OF_NO_RETURN,
     does: "copy, suspend, hand over and resume, which the two systems agree alone; the console follows",
-    run: async ({ params, source, destination, follow }) => {
-      await on(source)("migration.start", { id: params.id, peer: destination.endpoint });
+    run: async ({ params, source, destination, follow, clock }) => {
+      await on(clock, source)("migration.start", { id: params.id, peer: destination.endpoint });
       await follow();
       return null;
     },
@@ -129,6 +131,6 @@ export const STEPS: readonly MigrationStep[] = [
       return null;
     }),
   },
-  { name: "cleanSource", does: "the source removes the partition, its adapters, mappings and mover", run: ({ params, source }) => on(source)("migration.cleanSource", { id: params.id }, STORAGE_MS_MAX) },
-  { name: "finish", does: "the destination closes its mover and the record", run: ({ params, destination }) => on(destination)("migration.finish", { id: params.id }, STORAGE_MS_MAX) },
+  { name: "cleanSource", does: "the source removes the partition, its adapters, mappings and mover", run: ({ params, source, clock }) => on(clock, source)("migration.cleanSource", { id: params.id }, STORAGE_MS_MAX) },
+  { name: "finish", does: "the destination closes its mover and the record", run: ({ params, destination, clock }) => on(clock, destination)("migration.finish", { id: params.id }, STORAGE_MS_MAX) },
 ];

@@ -22,7 +22,8 @@ import type { Hypervisor } from "../contract.js";
 import type { MigrationRow } from "../store.js";
 import { placeLogPart } from "./console-log.js";
 import { tellGuest } from "./guest.js";
-import { entered, isOpen, type Records } from "./records.js";
+import type { MigrationParts } from "./index.js";
+import { isOpen, type Records } from "./records.js";
 
 /** The source's message with the rest of the console log is worth this much waiting, no more: the partition is stopped. */
 const TAIL_MS_MAX = 250;
@@ -48,11 +49,13 @@ interface Waiting {
 export class DestinationSide {
   readonly #hypervisor: Hypervisor;
   readonly #records: Records;
+  readonly #parts: MigrationParts;
   readonly #waiting = new Map<string, Waiting>();
 
-  constructor(hypervisor: Hypervisor, records: Records) {
+  constructor(hypervisor: Hypervisor, records: Records, parts: MigrationParts) {
     this.#hypervisor = hypervisor;
     this.#records = records;
+    this.#parts = parts;
   }
 
   reserve(params: Params<ConsoleSystem, "migration.reserve">): { lparId: LparId } {
@@ -72,7 +75,7 @@ export class DestinationSide {
     const storage = this.#placeStorage(params.storage);
     const step = ownershipStep({ kind: "absent" }, { type: "reserve", generation: params.generation, migrationId: params.id });
     if (!step.ok) throw new OlpmError("wrong-state", step.why);
-    const now = new Date().toISOString();
+    const now = this.#records.now();
     const record: MigrationRecord = {
       id: params.id,
       role: "destination",
@@ -107,7 +110,7 @@ export class DestinationSide {
         startedAt: null,
         devices: null,
       });
-      this.#records.put({ record, ticket: params.ticket, planned: params.storage, peer: null, outcome: null });
+      this.#records.put({ record, ticket: params.ticket, planned: params.storage, peer: params.peer, outcome: null });
     });
     return { lparId };
   }
@@ -125,6 +128,7 @@ export class DestinationSide {
       what: "the target devices in the VIOS's list",
       deadlineMs: SETTLE_MS_MAX,
       everyMs: 10,
+      clock: this.#hypervisor.clock,
     });
     return { storage };
   }
@@ -193,7 +197,7 @@ export class DestinationSide {
 
   consoleLog(params: Params<SystemSystem, "handover.consoleLog">): void {
     const { record } = this.#open(params.id);
-    placeLogPart(this.#hypervisor.view(record.destination.lparId).runtime.consoleLog, params.offset, params.data);
+    placeLogPart(this.#parts.logs, this.#hypervisor.view(record.destination.lparId).runtime.consoleLog, params.offset, params.data);
   }
 
   async released(params: Params<SystemSystem, "handover.released">, signal: AbortSignal): Promise<Result<SystemSystem, "handover.released">> {
@@ -202,11 +206,11 @@ export class DestinationSide {
     if (row.outcome === null) {
       const waiting = this.#waitingOf(params.id);
       this.#records.enter(params.id, "handOver");
-      if (params.consoleLogTail !== "") placeLogPart(this.#hypervisor.view(row.record.destination.lparId).runtime.consoleLog, params.consoleLogOffset, params.consoleLogTail);
+      if (params.consoleLogTail !== "") placeLogPart(this.#parts.logs, this.#hypervisor.view(row.record.destination.lparId).runtime.consoleLog, params.consoleLogOffset, params.consoleLogTail);
       waiting.gates ??= this.#openGates(row.record.destination.lparId);
       waiting.gates.catch(() => undefined); // takeOver() awaits it and decides
-      waiting.hearReleased({ stoppedForMs: params.stoppedForMs, at: performance.now() });
-      await within(waiting.decided, DECIDE_MS_MAX, "the decision", signal).catch(() => undefined);
+      waiting.hearReleased({ stoppedForMs: params.stoppedForMs, at: this.#hypervisor.clock.now() });
+      await within(waiting.decided, DECIDE_MS_MAX, "the decision", signal, this.#hypervisor.clock).catch(() => undefined);
     }
     const now = this.#records.get(params.id);
     return { outcome: now.outcome ?? "undecided", stoppedMs: now.record.stoppedMs };
@@ -265,12 +269,12 @@ export class DestinationSide {
   async #takeOver(id: string, waiting: Waiting, log: Logger): Promise<void> {
     const { record } = this.#records.get(id);
     const { lparId } = record.destination;
-    const released = await within(waiting.released, TAIL_MS_MAX, "the source's message").catch(() => undefined);
+    const released = await within(waiting.released, TAIL_MS_MAX, "the source's message", undefined, this.#hypervisor.clock).catch(() => undefined);
     await (waiting.gates ??= this.#openGates(lparId));
     this.#hypervisor.store.transaction(() => {
-      this.#hypervisor.own(lparId, { type: "own", migrationId: id }, (row) => ({ ...row, power: "on", startedAt: row.startedAt ?? new Date().toISOString() }));
+      this.#hypervisor.own(lparId, { type: "own", migrationId: id }, (row) => ({ ...row, power: "on", startedAt: row.startedAt ?? this.#records.now() }));
       const row = this.#records.get(id);
-      this.#records.put({ ...row, outcome: "owned", record: entered(row.record, "resume") });
+      this.#records.put({ ...row, outcome: "owned", record: this.#records.entered(row.record, "resume") });
     });
     const stoppedMs = await this.#run(record, released ?? null);
     log.info({ stoppedMs }, "partition runs here");
@@ -284,9 +288,9 @@ export class DestinationSide {
     if (!process) throw new OlpmError("wrong-state", "the partition's process has ended");
     await this.#hypervisor.setGates(lparId, "open");
     await process.run();
-    const stoppedMs = released === null ? null : Math.round(released.stoppedForMs + performance.now() - released.at);
+    const stoppedMs = released === null ? null : Math.round(released.stoppedForMs + this.#hypervisor.clock.now() - released.at);
     await process.announce().catch((error: unknown) => this.#hypervisor.log.warn({ err: error, migration_id: record.id }, "announcing the addresses failed; the LAN learns them from the partition's own traffic"));
-    this.#records.change(record.id, (now) => entered({ ...now, stoppedMs }, "confirm"));
+    this.#records.change(record.id, (now) => this.#records.entered({ ...now, stoppedMs }, "confirm"));
     return stoppedMs;
   }
 

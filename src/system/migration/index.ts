@@ -4,8 +4,10 @@ import type { ConsoleSystem } from "../../wire/console-system.js";
 import type { Handlers } from "../../wire/rpc.js";
 import type { SystemSystem } from "../../wire/system-system.js";
 import type { Hypervisor } from "../contract.js";
+import { fileLogs, type ConsoleLogs } from "./console-log.js";
 import { DestinationSide } from "./destination.js";
 import { tellGuest } from "./guest.js";
+import { PeerSystem, type ConnectPeer } from "./peer.js";
 import { isOpen, Records } from "./records.js";
 import { SourceSide } from "./source.js";
 
@@ -17,10 +19,18 @@ export interface Migrations {
   resume(): Promise<void>;
 }
 
-export function createMigrations(hypervisor: Hypervisor): Migrations {
+/** What the migrations take from outside beside the hypervisor; a simulation puts its own in their place. */
+export interface MigrationParts {
+  readonly connect: ConnectPeer;
+  readonly logs: ConsoleLogs;
+}
+
+export function createMigrations(hypervisor: Hypervisor, given: Partial<MigrationParts> = {}): Migrations {
+  const { config } = hypervisor;
+  const parts: MigrationParts = { connect: (endpoint, log) => new PeerSystem(endpoint, { tls: config.tls, self: `system:${config.name}`, log }), logs: fileLogs, ...given };
   const records = new Records(hypervisor);
-  const source = new SourceSide(hypervisor, records);
-  const destination = new DestinationSide(hypervisor, records);
+  const source = new SourceSide(hypervisor, records, parts);
+  const destination = new DestinationSide(hypervisor, records, parts);
   const sideOf = (id: string) => (records.get(id).record.role === "source" ? source : destination);
 
   const handlers: Migrations["handlers"] = {

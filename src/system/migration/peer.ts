@@ -11,7 +11,15 @@ export interface PeerEndpoint {
   readonly name: string;
 }
 
-export class PeerSystem {
+/** Another managed system as a migration sees it. */
+export interface Peer {
+  readonly client: Client<SystemSystem>;
+  close(): void;
+}
+/** How this system reaches others; a simulation has its own. */
+export type ConnectPeer = (endpoint: PeerEndpoint, log: Logger) => Peer;
+
+export class PeerSystem implements Peer {
   readonly endpoint: PeerEndpoint;
   readonly #tls: TlsFiles;
   readonly #self: string;

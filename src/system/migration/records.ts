@@ -55,7 +55,16 @@ export class Records {
 
   /** Enters a phase; a phase that lies behind is left alone, so that a repeated step does not turn the clock back. */
   enter(id: string, phase: MigrationPhase): MigrationRow {
-    return this.change(id, (record) => entered(record, phase));
+    return this.change(id, (record) => this.entered(record, phase));
+  }
+  /** The record with `phase` entered now, unless it is there already or further. */
+  entered(record: MigrationRecord, phase: MigrationPhase): MigrationRecord {
+    if (MIGRATION_PHASES.indexOf(phase) <= MIGRATION_PHASES.indexOf(record.phase)) return record;
+    return { ...record, phase, phaseStartedAt: { ...record.phaseStartedAt, [phase]: this.now() } };
+  }
+  /** ISO time, as records have it */
+  now(): string {
+    return this.#hypervisor.clock.date().toISOString();
   }
   progress(id: string, progress: MigrationProgress): void {
     this.change(id, (record) => ({ ...record, progress }));
@@ -66,14 +75,8 @@ export class Records {
   }
   end(id: string, status: "succeeded" | "failed" | "stopped", error: MigrationError | null): MigrationRow {
     return this.change(id, (record) => {
-      const closed = { ...record, status, error: record.error ?? error, endedAt: record.endedAt ?? new Date().toISOString() };
-      return status === "succeeded" ? entered(closed, "done") : closed;
+      const closed = { ...record, status, error: record.error ?? error, endedAt: record.endedAt ?? this.now() };
+      return status === "succeeded" ? this.entered(closed, "done") : closed;
     });
   }
-}
-
-/** The record with `phase` entered now, unless it is there already or further. */
-export function entered(record: MigrationRecord, phase: MigrationPhase): MigrationRecord {
-  if (MIGRATION_PHASES.indexOf(phase) <= MIGRATION_PHASES.indexOf(record.phase)) return record;
-  return { ...record, phase, phaseStartedAt: { ...record.phaseStartedAt, [phase]: new Date().toISOString() } };
 }

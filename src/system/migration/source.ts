@@ -24,8 +24,9 @@ import type { OutgoingMigration } from "../qemu/contract.js";
 import type { MigrationRow } from "../store.js";
 import { sendConsoleLog, tailOf, type SentLog } from "./console-log.js";
 import { tellGuest } from "./guest.js";
-import { PeerSystem, type PeerEndpoint } from "./peer.js";
-import { entered, isHandedOver, isOpen, type Records } from "./records.js";
+import type { MigrationParts } from "./index.js";
+import type { Peer, PeerEndpoint } from "./peer.js";
+import { isHandedOver, isOpen, type Records } from "./records.js";
 
 /** QEMU stops the partition when the rest fits into this; lpm-process 2.6 has 300 ms as the default. */
 const DOWNTIME_MS_MAX = 300;
@@ -53,11 +54,13 @@ interface Running {
 export class SourceSide {
   readonly #hypervisor: Hypervisor;
   readonly #records: Records;
+  readonly #parts: MigrationParts;
   readonly #running = new Map<string, Running>();
 
-  constructor(hypervisor: Hypervisor, records: Records) {
+  constructor(hypervisor: Hypervisor, records: Records, parts: MigrationParts) {
     this.#hypervisor = hypervisor;
     this.#records = records;
+    this.#parts = parts;
   }
 
   begin(params: Params<ConsoleSystem, "migration.begin">): { record: MigrationRecord; definition: LparDefinition; storage: StorageMapping[] } {
@@ -71,7 +74,7 @@ export class SourceSide {
     if (!lparCan(params.type === "active" ? "migrateActive" : "migrateInactive", view.state)) throw new OlpmError("wrong-state", `Partition ${row.definition.name} is ${view.state}; it can not be moved in that state.`, { hsc: "OLPM-P04" });
     const busy = this.#records.open().filter((open) => open.record.type === params.type).length;
     if (busy >= hypervisor.config.migrationsMax) throw new OlpmError("limit-reached", `${hypervisor.config.name} already takes part in ${busy} migrations, its limit.`, { hsc: "OLPM-S07", action: "Wait until one ends.", retryable: true });
-    const now = new Date().toISOString();
+    const now = this.#records.now();
     const msp = params.sourceMspLparId === null ? undefined : hypervisor.vioses().find((vios) => vios.lparId === params.sourceMspLparId);
     const record: MigrationRecord = {
       id: params.id,
@@ -96,7 +99,7 @@ export class SourceSide {
     };
     const stored = hypervisor.store.transaction(() => {
       hypervisor.update(params.lparId, (current) => ({ ...current, migrationId: params.id }));
-      return this.#records.put({ record, ticket: null, planned: [], peer: null, outcome: null });
+      return this.#records.put({ record, ticket: null, planned: [], peer: params.peer, outcome: null });
     });
     this.#running.set(params.id, { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0 });
     return { record: stored.record, definition: view.definition, storage: view.storage };
@@ -194,7 +197,7 @@ export class SourceSide {
     const ownership = this.#hypervisor.store.lpar(record.source.lparId)?.ownership;
     if (ownership?.kind === "released") {
       invariant(row.peer, "a released partition's record names the destination");
-      running.carrying = this.#afterRelease(record.id, running.outgoing, row.peer, undefined, performance.now());
+      running.carrying = this.#afterRelease(record.id, running.outgoing, row.peer, undefined, this.#hypervisor.clock.now());
     } else if (ownership?.kind === "owner" && record.status === "running" && record.phase !== "prepare") {
       await this.#runHere(record, running.outgoing);
       this.#records.failing(record.id, new OlpmError("migration-failed", "The managed system's process was restarted during the copy.", { hsc: "HSCLA2CF", retryable: true }));
@@ -208,16 +211,16 @@ export class SourceSide {
     const unwatch = this.#watchMover(record, abort);
     let sent: SentLog | undefined;
     let stoppedAt: number;
-    const peer = this.#peer(endpoint, log);
+    const peer = this.#parts.connect(endpoint, log);
     try {
-      sent = await sendConsoleLog(peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, abort.signal);
+      sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, abort.signal);
       await outgoing.begin();
       ({ stoppedAt } = await this.#copy(id, outgoing, abort.signal));
       this.#records.enter(id, "suspend");
       await this.#hypervisor.setGates(record.source.lparId, "closed");
       if (abort.signal.aborted) throw abort.signal.reason;
       this.#release(id, record.source.lparId);
-      log.info({ stoppedForMs: Math.round(performance.now() - stoppedAt) }, "partition handed over to the destination");
+      log.info({ stoppedForMs: Math.round(this.#hypervisor.clock.now() - stoppedAt) }, "partition handed over to the destination");
     } catch (thrown) {
       const error = toOlpmError(thrown, "copying the partition");
       log.warn({ err: error }, "migration failed before the hand-over; the partition runs on here");
@@ -239,7 +242,7 @@ export class SourceSide {
         const { status: _, ...progress } = await outgoing.sample();
         if (over.signal.aborted) return;
         this.#records.progress(id, { ...progress, bytesOnLink: this.#runningOf(id).bytesOnLink });
-        await delay(PROGRESS_MS, over.signal);
+        await delay(PROGRESS_MS, over.signal, this.#hypervisor.clock);
       }
     })().catch(() => undefined); // progress is news for people; the copy's own outcome comes from reachSwitchover
     try {
@@ -254,7 +257,7 @@ export class SourceSide {
   #release(id: string, lparId: LparId): void {
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.own(lparId, { type: "release", migrationId: id });
-      this.#records.change(id, (record) => entered(record, "handOver"));
+      this.#records.change(id, (record) => this.#records.entered(record, "handOver"));
     });
   }
 
@@ -263,7 +266,7 @@ export class SourceSide {
     const { record } = this.#records.get(id);
     const { lparId } = record.source;
     const log = this.#hypervisor.log.child({ migration_id: id, role: "source", lpar: record.lparName });
-    const peer = this.#peer(endpoint, log);
+    const peer = this.#parts.connect(endpoint, log);
     const rest = new AbortController();
     // A failure of the rest is the destination's to see and to decide on; here it is only news.
     const sending = outgoing?.sendRest(rest.signal).catch((error: unknown) => log.warn({ err: error }, "sending the rest of the state failed; waiting for the destination's decision"));
@@ -276,7 +279,7 @@ export class SourceSide {
         await this.#finalCount(id, outgoing);
         await outgoing?.close();
         await this.#hypervisor.endProcess(lparId);
-        this.#records.change(id, (now) => entered({ ...now, status: "running", stoppedMs: answer.stoppedMs }, "confirm"));
+        this.#records.change(id, (now) => this.#records.entered({ ...now, status: "running", stoppedMs: answer.stoppedMs }, "confirm"));
       } else {
         this.#hypervisor.own(lparId, { type: "learn-declined", migrationId: id });
         rest.abort();
@@ -305,12 +308,12 @@ export class SourceSide {
     this.#records.progress(id, { ...progress, bytesOnLink, bytesRemaining: 0, rate: 0, msRemainingEstimate: null });
   }
 
-  async #askUntilDecided(id: string, peer: PeerSystem, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided">; stoppedMs: number | null }> {
+  async #askUntilDecided(id: string, peer: Peer, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided">; stoppedMs: number | null }> {
     const { record } = this.#records.get(id);
-    const tail = tailOf(this.#hypervisor.view(record.source.lparId).runtime.consoleLog, sent);
+    const tail = tailOf(this.#parts.logs, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, sent);
     for (let attempt = 1; ; attempt++) {
       try {
-        const stoppedForMs = performance.now() - stoppedAt;
+        const stoppedForMs = this.#hypervisor.clock.now() - stoppedAt;
         const answer = await peer.client.call("handover.released", { id: record.id, generation: record.generation, stoppedForMs, consoleLogOffset: tail.offset, consoleLogTail: tail.data });
         if (answer.outcome !== "undecided") return { outcome: answer.outcome, stoppedMs: answer.stoppedMs };
       } catch (error) {
@@ -319,7 +322,7 @@ export class SourceSide {
       if (this.#records.get(id).record.status === "running" && attempt > 1) {
         this.#records.change(id, (now) => ({ ...now, status: "undecided" }));
       }
-      await delay(ASK_AGAIN_MS);
+      await delay(ASK_AGAIN_MS, undefined, this.#hypervisor.clock);
     }
   }
 
@@ -374,9 +377,5 @@ export class SourceSide {
   #msp(record: MigrationRecord): LparId {
     if (record.source.mspLparId === null) throw new OlpmError("invalid-argument", "an active migration needs a mover service partition on the source");
     return record.source.mspLparId;
-  }
-  #peer(endpoint: PeerEndpoint, log: Logger): PeerSystem {
-    const { config } = this.#hypervisor;
-    return new PeerSystem(endpoint, { tls: config.tls, self: `system:${config.name}`, log });
   }
 }
