@@ -12,6 +12,7 @@ const LINGER_MS_MAX = 3_000;
 type Verb = (argv: readonly string[]) => Promise<number | void>;
 
 const VERBS: Readonly<Record<string, Verb>> = {
+  bench: async (argv) => (await import("./lab/bench/main.js")).runBench(argv),
   console: async (argv) => (await import("./console/main.js")).runConsole(argv),
   demo: async (argv) => (await import("./lab/demo.js")).runDemo(argv),
   docs: async () => (await import("./manual/main.js")).runDocs(),

@@ -21,7 +21,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   system: ["saga", "mobility", "qmp", "wire", "kit", "model"],
   console: ["saga", "mobility", "wire", "kit", "model"],
   manual: ["console", "mobility", "model", "kit"],
-  lab: ["console", "system", "vios", "wire", "kit", "model"],
+  lab: ["console", "system", "vios", "qmp", "wire", "kit", "model"],
 };
 
 const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" }).split("\0").filter((name) => name !== "" && fs.existsSync(path.join(ROOT, name)));

@@ -83,7 +83,7 @@ async function adapterName(operator: Operator, system: string, vios: string, slo
 }
 
 /** Copies the golden root into the LUN in place (the SAN has it open) and puts the partition's own files into it, without mounting. */
-async function fillLun(lab: Lab, file: string, what: { readonly name: string; readonly address: string; readonly files: NonNullable<PartitionOptions["files"]> }): Promise<void> {
+export async function fillLun(lab: Lab, file: string, what: { readonly name: string; readonly address: string; readonly files: NonNullable<PartitionOptions["files"]> }): Promise<void> {
   await run(["cp", "--sparse=always", path.join(lab.environment.imageDir, "root.img"), file], { deadlineMs: 120_000 });
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "olpm-part-"));
   try {

@@ -9,6 +9,8 @@ import { within } from "../kit/wait.js";
 export interface QmpEvent {
   readonly event: string;
   readonly data: Readonly<Record<string, unknown>>;
+  /** when QEMU says it happened, ms since the epoch of its host */
+  readonly at: number;
 }
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -112,7 +114,9 @@ export class QmpClient {
     if ("QMP" in message) return this.#greet();
     if ("event" in message) {
       this.#note(`< ${line}`);
-      for (const listener of [...this.#listeners]) listener({ event: String(message["event"]), data: message["data"] ?? {} });
+      const { seconds, microseconds } = (message["timestamp"] ?? {}) as { seconds?: number; microseconds?: number };
+      const at = seconds === undefined ? Date.now() : seconds * 1_000 + (microseconds ?? 0) / 1_000;
+      for (const listener of [...this.#listeners]) listener({ event: String(message["event"]), data: message["data"] ?? {}, at });
       return;
     }
     const waiting = this.#waiting.shift();

@@ -158,8 +158,9 @@ class Runner implements Mobility {
   async #result(params: MigrationParams, where: Pick<MobilityRequest, "source" | "destination">, outcome: SagaOutcome, warnings: readonly Finding[], validateAt: string): Promise<MigrationResult> {
     const ask = (system: ManagedSystem) => system.client.call("migration.get", { id: params.id }).catch(() => null);
     const [mine, theirs] = await Promise.all([ask(where.source), ask(where.destination)]);
-    const resume = theirs?.phaseStartedAt.resume;
-    const record = mine && { ...mine, stoppedMs: mine.stoppedMs ?? theirs?.stoppedMs ?? null, destination: theirs?.destination ?? mine.destination, phaseStartedAt: { validate: validateAt, ...mine.phaseStartedAt, ...(resume === undefined ? {} : { resume }) } };
+    // The destination knows when the partition ran there; the source hears of it later.
+    const { resume, confirm } = theirs?.phaseStartedAt ?? {};
+    const record = mine && { ...mine, stoppedMs: mine.stoppedMs ?? theirs?.stoppedMs ?? null, destination: theirs?.destination ?? mine.destination, phaseStartedAt: { validate: validateAt, ...mine.phaseStartedAt, ...(resume === undefined ? {} : { resume }), ...(confirm === undefined ? {} : { confirm }) } };
     if (outcome.kind === "done") return { ok: true, findings: warnings, record };
     const cause: Finding = { severity: "error", hsc: outcome.error.hsc ?? "HSCLA2CF", message: outcome.error.message, action: outcome.error.action ?? "" };
     const left = outcome.left.map(({ step, error }): Finding => ({ severity: "error", hsc: "OLPM-R01", message: `Undoing ${step} did not succeed: ${operatorLine(error)}`, action: "It is tried again when the managed system can be reached; migrlpar -o r does it now." }));
