@@ -5,7 +5,7 @@ import { RULES } from "../mobility/rules.js";
 import { STEPS } from "../console/mobility/steps.js";
 import { COMMANDS } from "../console/commands/index.js";
 import type { Command } from "../console/commands/command.js";
-import { ATTRIBUTE_TABLES } from "../console/attributes/index.js";
+import type { AttributeStatus, AttributeTable } from "../console/grammar/attribute-table.js";
 
 const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -16,9 +16,38 @@ const KINDS = { both: "active, inactive", active: "active", inactive: "inactive"
 const optionsOf = (command: Command): string[][] =>
   command.options.map((option) => [
     `\`${option.name}${option.argument === null ? "" : ` ${option.argument}`}\``,
-    option.withoutEffect ? "accepted without effect" : "supported",
-    [option.required ? "required" : "", option.values ? option.values.join(", ") : "", option.number ? `${option.number.min} to ${option.number.max}` : ""].filter((word) => word !== "").join("; "),
+    option.refused !== undefined ? `refused: ${option.refused}` : option.withoutEffect ? "accepted without effect" : "supported",
+    [
+      option.required ? "required" : "",
+      option.values ? option.values.join(", ") : "",
+      option.number ? `${option.number.min} to ${option.number.max}` : "",
+      ...byReason(Object.entries(option.refusedValues ?? {}).map(([name, note]) => ({ name, note }))).map(([names, reason]) => `refused: ${names} (${reason})`),
+    ]
+      .filter((word) => word !== "")
+      .join("; "),
   ]);
+
+/** Names that have one reason stand together. */
+function byReason(rows: readonly { readonly name: string; readonly note: string }[]): [names: string, reason: string][] {
+  const reasons = [...new Set(rows.map((row) => row.note))];
+  return reasons.map((reason) => [rows.filter((row) => row.note === reason).map((row) => `\`${row.name}\``).join(", "), reason]);
+}
+const STATUS: readonly { readonly status: AttributeStatus; readonly title: string; readonly withNotes: boolean }[] = [
+  { status: "supported", title: "supported", withNotes: false },
+  { status: "when asked", title: "supported, printed when -F names it", withNotes: false },
+  { status: "without effect", title: "accepted without effect", withNotes: true },
+  { status: "fixed", title: "only as it is here, other values are refused", withNotes: true },
+  { status: "without value", title: "without value: `null` with -F, not in records", withNotes: true },
+  { status: "refused", title: "refused", withNotes: true },
+];
+function attributesOf({ title, use, rows }: AttributeTable): string {
+  const parts = STATUS.flatMap(({ status, title: what, withNotes }) => {
+    const these = rows.filter((row) => row.status === status);
+    if (these.length === 0) return [];
+    return [`  - ${what}: ${withNotes ? byReason(these).map(([names, reason]) => `${names} (${reason})`).join("; ") : these.map(({ name }) => `\`${name}\``).join(", ")}`];
+  });
+  return [`- **${title}**, ${use === "printed" ? "what it prints" : "what its record may have"}`, ...parts].join("\n");
+}
 
 export const TABLES: Readonly<Record<string, () => string>> = {
   errors: () => table(["code", "meaning"], Object.entries(ERRORS).map(([code, meaning]) => [`\`${code}\``, meaning])),
@@ -27,7 +56,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   rules: () => table(["row", "code", "finding", "kind of migration", "checks"], RULES.map((rule) => [rule.row, `\`${rule.hsc}\``, rule.severity, KINDS[rule.kinds], rule.checks])),
   commands: () => table(["command", "what it does", "forms"], COMMANDS.map((command) => [`\`${command.name}\``, command.summary, command.synopsis.map((form) => `\`${form}\``).join("<br>")])),
   options: () => COMMANDS.filter((command) => command.options.length > 0).map((command) => `### ${command.name}\n\n${table(["option", "", "values"], optionsOf(command))}`).join("\n\n"),
-  attributes: () => ATTRIBUTE_TABLES.map(({ title, names }) => `- **${title}**: ${names.map((name) => `\`${name}\``).join(", ")}`).join("\n"),
+  attributes: () => COMMANDS.flatMap((command) => command.attributes ?? []).map(attributesOf).join("\n"),
 };
 
 /** A page with its tables written anew. @throws Error for a marker without a table or without an end */

@@ -1,4 +1,5 @@
 /** A console without processes for tests of its commands: two managed systems, a Virtual I/O Server on each, one shared and one dedicated partition. Tests only. */
+import { z } from "zod";
 import { OlpmError } from "../kit/errors.js";
 import { silentLogger } from "../kit/log.js";
 import { LparView } from "../model/lpar.js";
@@ -6,6 +7,7 @@ import type { MigrationRecord } from "../model/migration.js";
 import { SystemView } from "../model/system.js";
 import { mbToBytes } from "../model/units.js";
 import { findLpar, findSystem } from "../console/inventory/inventory.js";
+import { consoleSystem } from "../wire/console-system.js";
 import type { CommandContext, ManagedSystem, ValidationResult } from "../console/contract.js";
 
 const GIB = 1 << 30;
@@ -92,11 +94,37 @@ export interface FakeSystem {
   refreshes: number;
   /** partitions whose agent does not answer when it is asked */
   silentGuests: number[];
+  /** what it was asked to change: method and parameters, which the contract allows */
+  changes: { readonly method: string; readonly params: unknown }[];
+  /** what it says to the next changes, when it refuses them */
+  refusal?: OlpmError;
 }
 export const fakeSystems = (): [FakeSystem, FakeSystem] => [
-  { name: "ms01", connected: true, view: systemView("ms01", "7800A01"), lpars: [vios(1, "vios1", "10.0.0.11"), db01(), batch02()], records: [], refreshes: 0, silentGuests: [] },
-  { name: "ms02", connected: true, view: systemView("ms02", "7800A02"), lpars: [vios(1, "vios2", "10.0.0.12")], records: [], refreshes: 0, silentGuests: [] },
+  { name: "ms01", connected: true, view: systemView("ms01", "7800A01"), lpars: [vios(1, "vios1", "10.0.0.11"), db01(), batch02()], records: [], refreshes: 0, silentGuests: [], changes: [] },
+  { name: "ms02", connected: true, view: systemView("ms02", "7800A02"), lpars: [vios(1, "vios2", "10.0.0.12")], records: [], refreshes: 0, silentGuests: [], changes: [] },
 ];
+
+/** Methods that only look. */
+const LOOKS = ["system.get", "lpar.list", "vswitch.list", "migration.list", "migration.get", "migration.checkGuest", "vios.command"];
+/** As the real one: parameters by the contract, then an answer by the contract. @throws OlpmError internal when a command sends what the contract does not allow */
+function answer(system: FakeSystem, method: string, params: { readonly lparId?: number }): unknown {
+  const known = (consoleSystem.methods as Readonly<Record<string, { readonly params: z.ZodType }>>)[method];
+  const parsed = known?.params.safeParse(params);
+  if (!parsed?.success) throw new OlpmError("internal", `${method} was called with what the contract does not allow: ${parsed ? z.prettifyError(parsed.error) : "no such method"}`);
+  if (!LOOKS.includes(method)) {
+    if (system.refusal) throw system.refusal;
+    system.changes.push({ method, params: parsed.data });
+  }
+  const answered = !system.silentGuests.includes(params.lparId ?? 0);
+  const answers: Readonly<Record<string, unknown>> = {
+    "migration.list": { records: system.records },
+    "migration.checkGuest": { answered, agreed: answered, detail: answered ? "" : "no answer within 2000 ms" },
+    "lpar.create": { lparId: 9 },
+    "vterm.open": { session: "s1" },
+    "vios.command": { stdout: "", stderr: "", code: 0 },
+  };
+  return answers[method] ?? {};
+}
 
 function managed(system: FakeSystem): ManagedSystem {
   return {
@@ -114,12 +142,7 @@ function managed(system: FakeSystem): ManagedSystem {
       if (!system.connected) throw new OlpmError("peer-lost", `The managed system ${system.name} can not be reached (No Connection).`, { hsc: "HSCL0237" });
     },
     client: {
-      call: (async (method: string, params: { lparId?: number }) => {
-        if (method === "migration.list") return { records: system.records };
-        if (method !== "migration.checkGuest") throw new OlpmError("unsupported", method);
-        const answered = !system.silentGuests.includes(params.lparId ?? 0);
-        return { answered, agreed: answered, detail: answered ? "" : "no answer within 2000 ms" };
-      }) as unknown as ManagedSystem["client"]["call"],
+      call: (async (method: string, params: { lparId?: number }) => answer(system, method, params)) as unknown as ManagedSystem["client"]["call"],
       on: () => () => undefined,
     },
   };
@@ -127,21 +150,30 @@ function managed(system: FakeSystem): ManagedSystem {
 
 export interface FakeConsole {
   readonly context: CommandContext;
+  /** migrations that were begun or stopped */
+  readonly moves: string[];
   /** what was printed since the last call */
   take(): { readonly out: string; readonly err: string };
 }
 export function fakeConsole(systems: readonly FakeSystem[], validation?: ValidationResult): FakeConsole {
   const all = systems.map(managed);
   let [out, err] = ["", ""];
-  const never = async (): Promise<never> => {
-    throw new Error("not in this test");
-  };
+  const moves: string[] = [];
+  const nothingFound: ValidationResult = { findings: [], type: "active", possibleScsi: [], suggestedScsi: [], possibleMsps: [] };
   const context: CommandContext = {
     user: "hscroot",
     taskRole: "hmcsuperadmin",
     consoleName: "hmc1",
     inventory: { systems: () => all, system: (name) => findSystem(all, name), lpar: findLpar, onMigration: () => () => undefined, close: async () => undefined },
-    mobility: { validate: async () => validation ?? never(), migrate: never, stop: never, close: async () => undefined },
+    mobility: {
+      validate: async () => validation ?? nothingFound,
+      migrate: async ({ lparId }) => {
+        moves.push(`migrate ${lparId}`);
+        return { ok: true, findings: [], record: null };
+      },
+      stop: async (_source, lparId) => void moves.push(`stop ${lparId}`),
+      close: async () => undefined,
+    },
     io: {
       stdout: (text) => {
         out += text.toString();
@@ -156,11 +188,12 @@ export function fakeConsole(systems: readonly FakeSystem[], validation?: Validat
     signal: new AbortController().signal,
     env: {},
     log: silentLogger,
-    keys: { add: () => false, remove: () => 0, list: () => [] },
+    keys: { add: () => true, remove: () => 1, list: () => [] },
     about: { version: "0.1.0", addresses: ["10.0.0.5", "10.1.0.5"], sshEnabled: true },
   };
   return {
     context,
+    moves,
     take: () => {
       const taken = { out, err };
       [out, err] = ["", ""];

@@ -11,7 +11,7 @@ const wrong = (attribute: string, text: string, why: string, form: string) => ne
 
 export function slotOf(text: string, attribute: string): number {
   const slot = Number(text.split("/")[0]);
-  if (!/^\d{1,5}(\/|$)/.test(text) || slot > 65534) throw wrong(attribute, text, "it begins with a virtual slot number", "slot/...");
+  if (!/^\d{1,5}(\/|$)/.test(text) || slot < 2 || slot > 65534) throw wrong(attribute, text, "it begins with a virtual slot number from 2 to 65534", "slot/...");
   return slot;
 }
 
@@ -31,7 +31,7 @@ export function parseScsi(text: string, lookup: LookupVios): VirtualScsiAdapter 
   if (required !== "0" && required !== "1") throw fail("the last field is 0 or 1");
   const any = idText === "any";
   if (any && role === "client") throw fail("a client adapter names its server");
-  if (!any && idText !== "" && !/^\d{1,5}$/.test(idText)) throw fail("the remote partition ID is a number or any");
+  if (!any && idText !== "" && !LparId.safeParse(/^\d{1,5}$/.test(idText) ? Number(idText) : 0).success) throw fail("the remote partition ID is a number from 1 to 65534 or any");
   let remoteLparId: number | null = null;
   if (!any) {
     if (idText === "" && name === "") throw fail("the remote partition's ID or name is missing");
@@ -40,7 +40,7 @@ export function parseScsi(text: string, lookup: LookupVios): VirtualScsiAdapter 
     remoteLparId = found?.lparId ?? (idText === "" ? null : Number(idText));
   }
   const anySlot = remoteSlotText === "any";
-  if (!anySlot && !/^\d{1,5}$/.test(remoteSlotText)) throw fail("the remote slot is a number or any");
+  if (!anySlot && !(/^\d{1,5}$/.test(remoteSlotText) && Number(remoteSlotText) >= 2 && Number(remoteSlotText) <= 65534)) throw fail("the remote slot is a number from 2 to 65534 or any");
   return { slot, role, remoteLparId: remoteLparId === null ? null : LparId.parse(remoteLparId), remoteSlot: anySlot ? null : SlotNumber.parse(Number(remoteSlotText)), required: required === "1" };
 }
 
@@ -54,7 +54,9 @@ export function parseEthernet(text: string): VirtualEthernetAdapter {
   const fail = (why: string) => wrong("virtual_eth_adapters", text, why, ETHERNET_FORM);
   const words = text.split("/");
   if (words.length < 6 || words.length > 10) throw fail(`it has ${words.length} fields`);
-  const [slotText = "", ieee = "", pvid = "", addl = "", trunk = "", required = "", vswitch = "", mac = ""] = words;
+  const [slotText = "", ieee = "", pvid = "", addl = "", trunk = "", required = "", vswitch = "", mac = "", allowed = "", qos = ""] = words;
+  if (allowed !== "" && allowed !== "all") throw fail("the operating system may take any address: all");
+  if (qos !== "" && qos !== "none") throw fail("frames have no priorities: none");
   const slot = SlotNumber.parse(slotOf(slotText, "virtual_eth_adapters"));
   if (ieee !== "0" && ieee !== "1") throw fail("is-IEEE is 0 or 1");
   if (required !== "0" && required !== "1") throw fail("is-required is 0 or 1");

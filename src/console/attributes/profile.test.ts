@@ -3,11 +3,12 @@ import test from "node:test";
 import { ResourceConfig } from "../../model/lpar.js";
 import { batch02, db01, SHARED_RESOURCES, vios } from "../../testkit/fake-console.js";
 import { formatRecord, parseRecord } from "../grammar/record.js";
-import { profileFromRecord, profileToPairs } from "./profile.js";
+import { profileToPairs } from "./profile.js";
+import { profileFromRecord } from "./profile-record.js";
 
 const VIOS = vios(1, "vios1", "10.0.0.11");
 const lookupVios = (by: { readonly name?: string; readonly id?: number }) => [VIOS].find((lpar) => (by.name === undefined || lpar.definition.name === by.name) && (by.id === undefined || lpar.lparId === by.id));
-const read = (text: string, base: ResourceConfig | null = null) => profileFromRecord(parseRecord(text), { lookupVios, base, environment: "aixlinux" });
+const read = (text: string, base: ResourceConfig | null = null) => profileFromRecord(parseRecord(text), { lookupVios, base });
 const BASE = ResourceConfig.parse(SHARED_RESOURCES);
 
 test("a printed profile read back is the same profile", () => {
@@ -66,12 +67,17 @@ test("records that can not be are refused, saying which attribute", () => {
     ["sharing_mode=keep_idle_procs", BASE, /sharing_mode.*cap, uncap/],
     ["mem_mode=shared", BASE, /mem_mode/],
     ["io_slots=21010002/none/1", BASE, /io_slots/],
-    ["desired_mem+=1", BASE, /lists of adapters/],
+    ["desired_mem+=1", BASE, /for lists/],
     ["virtual_scsi_adapters=2/client//nobody/10/1", BASE, /partition named nobody was not found/],
     ["virtual_scsi_adapters=2/client/any//10/1", BASE, /names its server/],
     ["virtual_scsi_adapters=2/client/1/10/1", BASE, /5 fields instead of 6/],
     ["virtual_eth_adapters=3/0/4095//0/0", BASE, /VLAN ID/],
     ["virtual_eth_adapters=3/0/1//0/0/ETHERNET0/XYZ", BASE, /MAC/],
+    ["virtual_eth_adapters=3/0/1//0/0/ETHERNET0//none/none", BASE, /any address/],
+    ["virtual_eth_adapters=3/0/1//0/0/ETHERNET0//all/3", BASE, /no priorities/],
+    ["virtual_scsi_adapters=65535/client/1//10/0", BASE, /virtual slot number/],
+    ["virtual_scsi_adapters=2/client/1//99999/0", BASE, /remote slot/],
+    ["desired_io_entitled_mem=auto", BASE, /desired_io_entitled_mem is not supported/],
     ["virtual_eth_adapters-=9/0/1//0/0", BASE, /no adapter in that slot/],
   ];
   for (const [text, base, expected] of cases) assert.throws(() => read(text, base), expected, text);

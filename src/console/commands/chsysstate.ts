@@ -2,6 +2,7 @@ import { OlpmError } from "../../kit/errors.js";
 import { BootMode } from "../../model/lpar.js";
 import { missingParameter } from "../grammar/options.js";
 import type { Command } from "./command.js";
+import { profileName } from "./mksyscfg.js";
 import { lparOf, systemOf } from "./targets.js";
 
 /** Activation waits for the storage and the partition's process; a Virtual I/O Server also for its SAN. */
@@ -26,7 +27,7 @@ export const chsysstate: Command = {
     { name: "--restart", argument: null, help: "and activates the partition again" },
     { name: "--force", argument: null, help: "accepted for scripts", withoutEffect: true },
   ],
-  details: ["Examples:\nchsysstate -m ms01 -r lpar -o on -n db01 -f default\nchsysstate -m ms01 -r lpar -o shutdown -n db01 --immed"],
+  details: ["Examples:\nchsysstate -m ms01 -r lpar -o on -n db01 -f normal\nchsysstate -m ms01 -r lpar -o shutdown -n db01 --immed"],
   run: async (options, context) => {
     const system = systemOf(options, context);
     const operation = options.get("-o")!;
@@ -39,8 +40,8 @@ export const chsysstate: Command = {
     const { lparId } = lpar;
     const how = { signal: context.signal, deadlineMs: STATE_MS_MAX };
     if (operation === "on") {
-      const bootMode = options.get("-b");
-      await system.client.call("lpar.activate", { lparId, profile: options.get("-f") ?? null, bootMode: bootMode === undefined ? null : BootMode.parse(bootMode), keylock: (options.get("-k") as "norm" | "manual" | undefined) ?? null }, how);
+      const [bootMode, profile] = [options.get("-b"), options.get("-f")];
+      await system.client.call("lpar.activate", { lparId, profile: profile === undefined ? null : profileName(profile), bootMode: bootMode === undefined ? null : BootMode.parse(bootMode), keylock: (options.get("-k") as "norm" | "manual" | undefined) ?? null }, how);
       return 0;
     }
     if (operation === "chkey") {

@@ -3,6 +3,7 @@
  * the table and calls `run`. A new command is one file and one line in index.ts; a new option is one line in its table.
  */
 import type { CommandContext } from "../contract.js";
+import type { AttributeTable } from "../grammar/attribute-table.js";
 
 export interface OptionSpec {
   /** as typed: `-m`, `--filter` */
@@ -17,6 +18,10 @@ export interface OptionSpec {
   readonly number?: { readonly min: number; readonly max: number };
   /** accepted and ignored, since it has no meaning here: `docs/hmc-compatibility.md` says so */
   readonly withoutEffect?: boolean;
+  /** the HMC has it, this platform not, and ignoring it would mislead: why it is refused */
+  readonly refused?: string;
+  /** values that the HMC has and this platform not, each with the reason; they are not in `values` */
+  readonly refusedValues?: Readonly<Record<string, string>>;
   /** the option may lack its argument (`-F` alone) */
   readonly argumentOptional?: boolean;
 }
@@ -38,6 +43,8 @@ export interface Command {
   readonly options: readonly OptionSpec[];
   /** paragraphs below the options: examples, notes, exit status */
   readonly details?: readonly string[];
+  /** attributes that it prints or takes in records, for its help and docs/hmc-compatibility.md */
+  readonly attributes?: readonly AttributeTable[];
   /** words that are no options; most commands take none */
   readonly operands?: boolean;
   /** Gives the exit status. @throws OlpmError: its line goes to standard error, the status is 1 */

@@ -21,7 +21,7 @@ export const diagrmc: Command = {
     { name: "--ip", argument: "address", help: "the partition, by the address that its operating system has" },
     { name: "--autocorrect", argument: null, help: "repairs what is wrong; the connection needs no repair from here", withoutEffect: true },
   ],
-  details: ["RMC is the QEMU guest agent of the partition. It is asked when the command runs, by the question that validation asks too (check). Without a connection the exit status is 1 and the message says why.", "Example:\ndiagrmc -m ms01 --ip 10.9.0.101 -p db01 --autocorrect"],
+  details: ["RMC is the QEMU guest agent of the partition. It is asked when the command runs, by the question that validation asks too (check). Without a connection the exit status is 1 and the message says why.", "Examples:\ndiagrmc -m ms01 --ip 10.0.0.21 -p db01 --autocorrect\ndiagrmc --ip 10.0.0.21"],
   run: async (options, context) => {
     const { system, lpar } = await find(options, context);
     const { name } = lpar.definition;

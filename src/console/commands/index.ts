@@ -1,5 +1,5 @@
 /** The HMC's commands: one line each. */
-import { operatorLine, toOlpmError } from "../../kit/errors.js";
+import { OlpmError, operatorLine, toOlpmError } from "../../kit/errors.js";
 import type { RunCommand } from "../contract.js";
 import { chhwres } from "./chhwres.js";
 import { chsyscfg } from "./chsyscfg.js";
@@ -25,19 +25,19 @@ const help: Command = {
   summary: "lists the commands of this console, or explains one",
   synopsis: ["help [command]"],
   options: [],
+  details: ["Examples:\nhelp\nhelp lssyscfg"],
   operands: true,
   run: async (_options, { io }, [name]) => {
     const command = name === undefined ? undefined : COMMANDS.find((one) => one.name === name);
     if (command) io.stdout(helpText(command));
     else if (name !== undefined) {
-      io.stderr(`There is no command ${name}. help lists the commands.\n`);
-      return 1;
+      throw new OlpmError("not-found", `There is no command ${name}. help lists the commands.`);
     } else io.stdout(`${COMMANDS.map((one) => `${one.name.padEnd(12)}  ${one.summary}`).join("\n")}\n\nCOMMAND --help explains each.\n`);
     return 0;
   },
 };
 
-export const COMMANDS: readonly Command[] = [chhwres, chsyscfg, chsysstate, diagrmc, help, lshmc, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mkauthkeys, mksyscfg, mkvterm, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man" }];
+export const COMMANDS: readonly Command[] = [chhwres, chsyscfg, chsysstate, diagrmc, help, lshmc, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mkauthkeys, mksyscfg, mkvterm, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man", synopsis: ["man [command]"], details: ["Example:\nman lssyscfg"] }];
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map((command) => command.name);
 
 export const runCommand: RunCommand = async (argv, context) => {

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import os from "node:os";
 import type { CommandContext } from "../contract.js";
+import { printed } from "../grammar/attribute-table.js";
 import { list, type Attribute } from "../grammar/list-output.js";
 import { invalidParameter, missingParameter } from "../grammar/options.js";
 import type { Command, Options } from "./command.js";
@@ -39,6 +40,7 @@ export const lshmc: Command = {
     ...LISTING_OPTIONS.filter((option) => option.name !== "--filter"),
   ],
   details: [`The version is the level of the HMC whose command line this console follows, V${LEVEL.version}R${LEVEL.release}M${LEVEL.servicePack}; the build level is this console's own version.`, "Example:\nlshmc -n -F hostname:ipaddr"],
+  attributes: [printed("lshmc -n", NETWORK), printed("lshmc -r", REMOTE), printed("lshmc -b", BIOS), printed("lshmc -l", LOCALE)],
   run: async (options, context) => {
     context.io.stdout(await text(options, context));
     return 0;

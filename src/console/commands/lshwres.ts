@@ -2,6 +2,7 @@
 import { POOL_PROCESSORS, SYSTEM_MEMORY, SYSTEM_PROCESSORS } from "../attributes/system.js";
 import { ADAPTER_SLOTS, ETHERNET, LPAR_MEMORY, LPAR_PROCESSORS, LPAR_SLOTS, SCSI, PROCESSOR_POOL, SERIAL, VIRTUAL_NETWORKS, VIRTUAL_SWITCHES, slotsOf, virtualNetworks, type AdapterObject } from "../attributes/hardware.js";
 import type { CommandContext } from "../contract.js";
+import { printed } from "../grammar/attribute-table.js";
 import { parseFilter } from "../grammar/filter.js";
 import { list, NOTHING } from "../grammar/list-output.js";
 import { missingParameter } from "../grammar/options.js";
@@ -24,6 +25,21 @@ export const lshwres: Command = {
     ...LISTING_OPTIONS,
   ],
   details: ["Filters: lpar_names, lpar_ids, slots, vswitches, vlans.", "Physical adapters belong to the Virtual I/O Servers' hosts, so -r io and -r sriov list nothing.", 'Example:\nlshwres -r virtualio -m ms01 --rsubtype scsi --level lpar --filter "lpar_names=db01"'],
+  attributes: [
+    printed("lshwres -r mem --level sys", SYSTEM_MEMORY),
+    printed("lshwres -r mem --level lpar", LPAR_MEMORY),
+    printed("lshwres -r proc --level sys", SYSTEM_PROCESSORS),
+    printed("lshwres -r proc --level pool", POOL_PROCESSORS),
+    printed("lshwres -r proc --level lpar", LPAR_PROCESSORS),
+    printed("lshwres -r procpool", PROCESSOR_POOL),
+    printed("lshwres -r virtualio --rsubtype scsi", SCSI),
+    printed("lshwres -r virtualio --rsubtype eth", ETHERNET),
+    printed("lshwres -r virtualio --rsubtype serial", SERIAL),
+    printed("lshwres -r virtualio --rsubtype slot --level lpar", LPAR_SLOTS),
+    printed("lshwres -r virtualio --rsubtype slot --level slot", ADAPTER_SLOTS),
+    printed("lshwres -r virtualio --rsubtype vswitch", VIRTUAL_SWITCHES),
+    printed("lshwres -r virtualio --rsubtype vnetwork", VIRTUAL_NETWORKS),
+  ],
   run: async (options, context) => {
     context.io.stdout(await text(options, context));
     return 0;

@@ -8,6 +8,7 @@ import type { MigrationRecord } from "../../model/migration.js";
 import { MIGRATION_LPAR, MOVERS, MOVER_PAIRS, PROCESSOR_POOLS, SCSI_MAPPINGS, SYSTEM_MOBILITY, type MoverObject, type MoverPairs } from "../attributes/migration.js";
 import { SYSTEM_MIGRATION } from "../attributes/system.js";
 import type { CommandContext, ManagedSystem, ValidationResult } from "../contract.js";
+import { printed } from "../grammar/attribute-table.js";
 import { parseFilter } from "../grammar/filter.js";
 import { list, NOTHING } from "../grammar/list-output.js";
 import { missingParameter } from "../grammar/options.js";
@@ -40,6 +41,15 @@ export const lslparmigr: Command = {
     "-r lpar shows migration_state while a partition moves, from both systems; the attributes openlpm_migration_id, openlpm_phase, openlpm_rate (bytes a second), openlpm_rounds and openlpm_ms_remaining are printed when -F names them.",
     "-r mempool, -r pgdev and -r sriov list nothing: there is no shared memory pool and no SR-IOV adapter.",
     "Examples:\nlslparmigr -r lpar -m ms01 -F name,migration_state,bytes_transmitted,bytes_remaining\nlslparmigr -r virtualio -m ms01 -t ms02 --filter lpar_names=db01",
+  ],
+  attributes: [
+    printed("lslparmigr -r sys", SYSTEM_MIGRATION),
+    printed("lslparmigr -r lpar", MIGRATION_LPAR),
+    printed("lslparmigr -r manager", SYSTEM_MOBILITY),
+    printed("lslparmigr -r msp", MOVERS),
+    printed("lslparmigr -r msp -t", MOVER_PAIRS),
+    printed("lslparmigr -r procpool", PROCESSOR_POOLS),
+    printed("lslparmigr -r virtualio", SCSI_MAPPINGS),
   ],
   run: async (options, context) => {
     context.io.stdout(await text(options, context));

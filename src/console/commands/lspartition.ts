@@ -14,7 +14,7 @@ export const lspartition: Command = {
     { name: "-dlpar", argument: null, help: "the partitions with what their operating systems can do" },
     { name: "-all", argument: null, help: "the same" },
   ],
-  details: ["Active is 1 when the operating system's agent answers. DCaps is 0x0: resources of a running partition are not changed. Partitions that never answered are not listed."],
+  details: ["Active is 1 when the operating system's agent answers. DCaps is 0x0: resources of a running partition are not changed. Partitions that never answered are not listed.", "Example:\nlspartition -dlpar"],
   run: async (options, context) => {
     if (!options.has("-dlpar") && !options.has("-all")) throw missingParameter("-dlpar");
     const systems = await freshSystems(options, context);

@@ -2,6 +2,7 @@
 import type { LparView } from "../../model/lpar.js";
 import { hmcTime } from "../attributes/names.js";
 import type { CommandContext } from "../contract.js";
+import { printed } from "../grammar/attribute-table.js";
 import { parseFilter } from "../grammar/filter.js";
 import { list, type Attribute } from "../grammar/list-output.js";
 import type { Command, Options } from "./command.js";
@@ -32,6 +33,7 @@ export const lsrefcode: Command = {
     ...LISTING_OPTIONS,
   ],
   details: ["Filters: lpar_names, lpar_ids (lpar).", "The code of a partition is empty until its operating system answers; then it is `Linux ppc64le`. The code of a managed system is always empty.", "Example:\nlsrefcode -r lpar -m ms01 --filter lpar_names=db01 -F refcode"],
+  attributes: [printed("lsrefcode -r lpar", LPAR_CODES), printed("lsrefcode -r sys", SYSTEM_CODES)],
   run: async (options, context) => {
     context.io.stdout(await text(options, context));
     return 0;

@@ -4,6 +4,7 @@ import { PROFILE_ATTRIBUTES } from "../attributes/profile.js";
 import { SYSTEM_ATTRIBUTES } from "../attributes/system.js";
 import { OlpmError } from "../../kit/errors.js";
 import type { CommandContext, ManagedSystem } from "../contract.js";
+import { printed } from "../grammar/attribute-table.js";
 import { parseFilter } from "../grammar/filter.js";
 import { list, NOTHING, type Listing } from "../grammar/list-output.js";
 import type { Command, Options } from "./command.js";
@@ -23,6 +24,7 @@ export const lssyscfg: Command = {
     ...LISTING_OPTIONS,
   ],
   details: ['Filters: lpar_names, lpar_ids, work_groups (lpar); lpar_names, lpar_ids, profile_names (prof).', "Examples:\nlssyscfg -r sys -F name,state\nlssyscfg -r lpar -m ms01 --filter lpar_names=db01 -F state,rmc_state"],
+  attributes: [printed("lssyscfg -r sys", SYSTEM_ATTRIBUTES), printed("lssyscfg -r lpar", LPAR_ATTRIBUTES), printed("lssyscfg -r prof", PROFILE_ATTRIBUTES)],
   run: async (options, context) => {
     context.io.stdout(await text(options, context));
     return 0;

@@ -1,15 +1,28 @@
 import { OlpmError } from "../../kit/errors.js";
 import { LparId } from "../../model/ids.js";
-import { LparEnvironment, LparName, ProfileName, type LparSettings } from "../../model/lpar.js";
-import { LPAR_ATTRIBUTES } from "../attributes/lpar.js";
-import { isProfileAttribute, profileFromRecord } from "../attributes/profile.js";
+import { LparEnvironment, LparName, ProfileName, type LparSettings, type LparView } from "../../model/lpar.js";
+import { LPAR_CREATE_RECORD, settingsOf } from "../attributes/lpar-record.js";
+import { PROFILE_RECORD, profileFromRecord } from "../attributes/profile-record.js";
 import type { CommandContext, ManagedSystem } from "../contract.js";
-import { missingParameter } from "../grammar/options.js";
+import { checkRecord, invalidValue, taken, type RecordAttribute } from "../grammar/attribute-table.js";
+import { invalidParameter, missingParameter } from "../grammar/options.js";
 import { parseRecord, valueOf, type RecordItem } from "../grammar/record.js";
-import type { Command, Options } from "./command.js";
+import type { Command, Options, OptionSpec } from "./command.js";
 import { LPAR_OPTIONS, lparOf, SYSTEM_OPTION, systemOf } from "./targets.js";
 
 const DEFAULTS: LparSettings = { autoStart: false, availPriority: 127, description: "", keylock: "norm", allowPerfCollection: false, migrationDisabled: false, syncCurrProfile: false, timeRef: false, msp: false };
+
+/** What identifies a profile in a record, and what is printed with it and is its partition's. */
+export const PROFILE_KEYS: readonly RecordAttribute[] = [
+  { name: "name", help: "the profile's name" },
+  { name: "lpar_name", help: "its partition" },
+  { name: "lpar_id", help: "the same, by ID" },
+  { name: "lpar_env", help: "as the partition has it" },
+  { name: "auto_start", help: "as the partition has it; chsyscfg -r lpar changes it" },
+];
+export const FILE_OPTION: OptionSpec = { name: "-f", argument: "file", help: "a file of records", refused: "this console keeps no files; give the record with -i" };
+const CREATE_LPAR = [...LPAR_CREATE_RECORD, ...PROFILE_RECORD.filter((one) => !LPAR_CREATE_RECORD.some(({ name }) => name === one.name))];
+const CREATE_PROFILE = [...PROFILE_KEYS, ...PROFILE_RECORD];
 
 /** hmc-cli 4.6. */
 export const mksyscfg: Command = {
@@ -20,18 +33,21 @@ export const mksyscfg: Command = {
     { name: "-r", argument: "resource", help: "what to create", required: true, values: ["lpar", "prof", "sysprof"] },
     SYSTEM_OPTION,
     { name: "-i", argument: "attributes", help: 'attribute record "name=value,...": for lpar name, profile_name, lpar_env and a profile\'s attributes; for prof name, lpar_name or lpar_id and a profile\'s attributes' },
-    { name: "-f", argument: "file", help: "a file of records; this console keeps no files, use -i" },
+    FILE_OPTION,
     { name: "-o", argument: "operation", help: "save makes a profile of the partition's current configuration", values: ["save"] },
     ...LPAR_OPTIONS,
     { name: "-n", argument: "profile-name", help: "the profile to save to" },
     { name: "--force", argument: null, help: "saves over an existing profile" },
   ],
   details: ['Example:\nmksyscfg -r lpar -m ms01 -i "name=db01,profile_name=default,lpar_env=aixlinux,min_mem=256,desired_mem=512,max_mem=1024,proc_mode=shared,min_procs=1,desired_procs=1,max_procs=2,min_proc_units=0.1,desired_proc_units=0.5,max_proc_units=1.0,sharing_mode=uncap,uncap_weight=128,max_virtual_slots=20,virtual_scsi_adapters=2/client//vios1/10/1,virtual_eth_adapters=3/0/1//0/1"'],
+  attributes: [taken("mksyscfg -r lpar", CREATE_LPAR), taken("mksyscfg -r prof", CREATE_PROFILE)],
   run: async (options, context) => {
     const system = systemOf(options, context);
     const resource = options.get("-r");
     if (resource === "sysprof") throw new OlpmError("unsupported", "System profiles are not available.");
-    if (options.has("-o")) return save(options, context, system);
+    if (options.has("-o")) return save(options, context, system, resource);
+    const stray = ["-p", "--id", "-n", "--force"].find((name) => options.has(name));
+    if (stray !== undefined) throw invalidParameter(stray);
     const items = record(options);
     return resource === "lpar" ? createLpar(items, context, system) : createProfile(items, context, system);
   },
@@ -39,8 +55,6 @@ export const mksyscfg: Command = {
 
 /** The record of -i. @throws OlpmError invalid-argument */
 export function record(options: Options): RecordItem[] {
-  if (options.has("-f") && options.has("-i")) throw new OlpmError("invalid-argument", "The parameters -f and -i exclude each other. Please check your entry and retry the command.");
-  if (options.has("-f")) throw new OlpmError("unsupported", "This console keeps no files for -f.", { action: "Give the record with -i." });
   const text = options.get("-i");
   if (text === undefined) throw missingParameter("-i");
   return parseRecord(text);
@@ -49,13 +63,14 @@ export function record(options: Options): RecordItem[] {
 async function createLpar(items: readonly RecordItem[], context: CommandContext, system: ManagedSystem): Promise<number> {
   const needed = ["name", "profile_name", "lpar_env"].filter((name) => valueOf(items, name) === undefined);
   if (needed.length > 0) throw new OlpmError("invalid-argument", `The configuration data lacks the attributes ${needed.join(", ")}.`, { hsc: "HSCL0622" });
+  checkRecord(items, CREATE_LPAR);
   const environment = LparEnvironment.safeParse(valueOf(items, "lpar_env"));
-  if (!environment.success) throw new OlpmError("invalid-argument", `The value ${valueOf(items, "lpar_env")} of attribute lpar_env is not valid: aixlinux is possible here. Please check your entry and retry the command.`);
-  const settings = settingsOf(items, ["name", "profile_name", "lpar_env", "lpar_id", "boot_mode"]);
+  if (!environment.success) throw invalidValue("lpar_env", valueOf(items, "lpar_env"), "aixlinux is possible here");
+  const settings = settingsOf(items);
   const idText = valueOf(items, "lpar_id");
   const id = idText === undefined ? null : LparId.safeParse(/^\d+$/.test(idText) ? Number(idText) : 0);
-  if (id !== null && !id.success) throw new OlpmError("invalid-argument", `The value ${idText} of attribute lpar_id is no partition ID. Please check your entry and retry the command.`);
-  const resources = profileFromRecord(items, { lookupVios: lookup(system), base: null, environment: environment.data });
+  if (id !== null && !id.success) throw invalidValue("lpar_id", idText, "a partition ID from 1 to 65534");
+  const resources = profileFromRecord(items, { lookupVios: lookup(system), base: null });
   await system.client.call("lpar.create", { lparId: id?.data ?? null, name: lparName(valueOf(items, "name")!), environment: environment.data, settings: { ...DEFAULTS, ...settings }, profile: { name: profileName(valueOf(items, "profile_name")!), resources } }, { signal: context.signal });
   return 0;
 }
@@ -64,13 +79,16 @@ async function createProfile(items: readonly RecordItem[], context: CommandConte
   const lpar = lparOfRecord(items, context, system);
   const name = valueOf(items, "name");
   if (name === undefined) throw new OlpmError("invalid-argument", "The configuration data lacks the attribute name.", { hsc: "HSCL0622" });
-  assertKnown(items, ["name", "lpar_name", "lpar_id", "lpar_env", "auto_start"]);
-  const resources = profileFromRecord(items, { lookupVios: lookup(system), base: null, environment: lpar.definition.environment });
+  checkRecord(items, CREATE_PROFILE);
+  checkPartitionOf(items, lpar);
+  const resources = profileFromRecord(items, { lookupVios: lookup(system), base: null });
   await system.client.call("profile.put", { lparId: lpar.lparId, profile: { name: profileName(name), resources }, mustExist: false, mayReplace: false }, { signal: context.signal });
   return 0;
 }
 
-async function save(options: Options, context: CommandContext, system: ManagedSystem): Promise<number> {
+async function save(options: Options, context: CommandContext, system: ManagedSystem, resource: string | undefined): Promise<number> {
+  if (resource !== "prof") throw invalidParameter("-o");
+  if (options.has("-i")) throw invalidParameter("-i");
   const lpar = lparOf(options, context, system);
   if (!options.has("-n")) throw missingParameter("-n");
   await system.client.call("profile.save", { lparId: lpar.lparId, name: profileName(options.get("-n")!), force: options.has("--force") }, { signal: context.signal });
@@ -79,34 +97,22 @@ async function save(options: Options, context: CommandContext, system: ManagedSy
 
 export const lookup = (system: ManagedSystem) => (by: { readonly name?: string; readonly id?: number }) => system.lpars().find((lpar) => (by.id === undefined || lpar.lparId === by.id) && (by.name === undefined || lpar.definition.name === by.name));
 
+/** What a printed profile says of its partition has to be so. @throws OlpmError invalid-argument */
+export function checkPartitionOf(items: readonly RecordItem[], { definition }: LparView): void {
+  for (const [name, now] of [["lpar_env", definition.environment], ["auto_start", definition.settings.autoStart ? "1" : "0"]] as const) {
+    const value = valueOf(items, name);
+    if (value !== undefined && value !== now) throw invalidValue(name, value, `it is ${now} for partition ${definition.name}; chsyscfg -r lpar changes what can be changed`);
+  }
+}
+
 /** The partition that a record names by lpar_name or lpar_id. */
 export function lparOfRecord(items: readonly RecordItem[], context: CommandContext, system: ManagedSystem, names: { readonly name: string; readonly id: string } = { name: "lpar_name", id: "lpar_id" }) {
   const [name, id] = [valueOf(items, names.name), valueOf(items, names.id)];
-  if (name !== undefined) return context.inventory.lpar(system, { name });
-  if (id !== undefined && /^\d{1,5}$/.test(id)) return context.inventory.lpar(system, { lparId: Number(id) });
+  if (id !== undefined && !/^\d{1,5}$/.test(id)) throw invalidValue(names.id, id, "a partition ID");
+  const lpar = name !== undefined ? context.inventory.lpar(system, { name }) : id !== undefined ? context.inventory.lpar(system, { lparId: Number(id) }) : undefined;
+  if (lpar && id !== undefined && lpar.lparId !== Number(id)) throw new OlpmError("not-found", `The partition named ${name} has the ID ${lpar.lparId}, not ${id}.`, { hsc: "HSCL8012" });
+  if (lpar) return lpar;
   throw new OlpmError("invalid-argument", `The configuration data lacks the attribute ${names.name} or ${names.id}.`, { hsc: "HSCL0622" });
-}
-
-const invalid = (name: string) => new OlpmError("invalid-argument", `An invalid attribute was entered. The invalid attribute is ${name}. Please check your entry and retry the command.`);
-export function assertKnown(items: readonly RecordItem[], others: readonly string[]): void {
-  const unknown = items.find((item) => !others.includes(item.name) && !isProfileAttribute(item.name));
-  if (unknown) throw invalid(unknown.name);
-}
-
-/** The settings of a record, by the attribute table. `others`: attributes that are read elsewhere. @throws OlpmError invalid-argument */
-export function settingsOf(items: readonly RecordItem[], others: readonly string[]): Partial<LparSettings> {
-  let settings: Partial<LparSettings> = {};
-  for (const { name, operator, value } of items) {
-    const { set } = LPAR_ATTRIBUTES.find((attribute) => attribute.name === name) ?? {};
-    if (!set) {
-      if (!others.includes(name) && !isProfileAttribute(name)) throw invalid(name);
-      continue;
-    }
-    const parsed = operator === "=" ? set.parse(value) : undefined;
-    if (!parsed) throw new OlpmError("invalid-argument", `The value ${value} of attribute ${name} is not valid: ${set.values}. Please check your entry and retry the command.`, name === "description" ? { hsc: "HSCLC63B" } : {});
-    settings = { ...settings, ...parsed };
-  }
-  return settings;
 }
 
 export function lparName(text: string): string {

@@ -12,7 +12,7 @@ export const mkvterm: Command = {
   summary: "opens the virtual terminal of a partition",
   synopsis: ["mkvterm -m managed-system {-p partition-name | --id partition-ID}"],
   options: [SYSTEM_OPTION, ...LPAR_OPTIONS],
-  details: ["One session at a time; rmvterm closes it from elsewhere. ~. at the beginning of a line closes it, and so do the end of input, the partition's end and its move to another system."],
+  details: ["One session at a time; rmvterm closes it from elsewhere. ~. at the beginning of a line closes it, and so do the end of input, the partition's end and its move to another system.", "Example:\nmkvterm -m ms01 -p db01"],
   run: async (options, context) => {
     const system = systemOf(options, context);
     return session(context, system, lparOf(options, context, system));
@@ -24,6 +24,7 @@ export const rmvterm: Command = {
   summary: "closes the virtual terminal of a partition",
   synopsis: ["rmvterm -m managed-system {-p partition-name | --id partition-ID}"],
   options: [SYSTEM_OPTION, ...LPAR_OPTIONS],
+  details: ["It succeeds also when none is open.", "Example:\nrmvterm -m ms01 --id 3"],
   run: async (options, context) => {
     const system = systemOf(options, context);
     await system.client.call("vterm.closeAny", { lparId: lparOf(options, context, system).lparId }, { signal: context.signal });

@@ -1,10 +1,13 @@
 import { OlpmError } from "../../kit/errors.js";
+import { missingParameter } from "../grammar/options.js";
 import type { Command } from "./command.js";
 import { LPAR_OPTIONS, lparOf, SYSTEM_OPTION, systemOf } from "./targets.js";
 
 const COMMAND_MS_MAX = 120_000;
+/** As the contract of the managed system has it (vios.command). */
+const [WORDS_MAX, WORD_MAX] = [64, 4096];
 
-/** Words of a VIOS command line: quotes of both kinds, backslash, no other meaning (hmc-cli 7.1). Pure. @throws OlpmError invalid-argument */
+/** Words of a VIOS command line: quotes of both kinds, backslash, no other meaning (hmc-cli 7.1). Pure. @throws OlpmError invalid-argument, limit-reached */
 export function words(text: string): string[] {
   const found: string[] = [];
   let word: string | undefined;
@@ -25,7 +28,9 @@ export function words(text: string): string[] {
   }
   if (quote !== undefined) throw new OlpmError("invalid-argument", `The command has a quotation mark without its partner: ${text.slice(0, 100)}`);
   if (word !== undefined) found.push(word);
-  return found[0] === "ioscli" ? found.slice(1) : found;
+  const argv = found[0] === "ioscli" ? found.slice(1) : found;
+  if (argv.length > WORDS_MAX || argv.some((one) => one.length > WORD_MAX)) throw new OlpmError("limit-reached", `A command has at most ${WORDS_MAX} words of ${WORD_MAX} characters.`);
+  return argv;
 }
 
 export const viosvrcmd: Command = {
@@ -44,8 +49,10 @@ export const viosvrcmd: Command = {
     const system = systemOf(options, context);
     const lpar = lparOf(options, context, system);
     if (lpar.definition.environment !== "vioserver") throw new OlpmError("invalid-argument", `Partition ${lpar.definition.name} is no Virtual I/O Server.`);
-    for (const line of options.get("-c")!.split("\n").filter((one) => one.trim() !== "")) {
-      const { stdout, stderr, code } = await system.client.call("vios.command", { lparId: lpar.lparId, argv: words(line), admin: options.has("--admin") }, { signal: context.signal, deadlineMs: COMMAND_MS_MAX });
+    const commands = options.get("-c")!.split("\n").map(words).filter((argv) => argv.length > 0);
+    if (commands.length === 0) throw missingParameter("-c");
+    for (const argv of commands) {
+      const { stdout, stderr, code } = await system.client.call("vios.command", { lparId: lpar.lparId, argv, admin: options.has("--admin") }, { signal: context.signal, deadlineMs: COMMAND_MS_MAX });
       if (stdout !== "") context.io.stdout(stdout);
       if (stderr !== "") context.io.stderr(stderr);
       if (code !== 0) return code;

@@ -9,7 +9,11 @@ export interface Attribute<T> {
   readonly read: (object: T) => AttributeValue;
   /** only printed when asked by -F */
   readonly onlyAsked?: boolean;
+  /** the HMC has it, and nothing here stands behind it: why. `null` with -F, absent from records */
+  readonly absent?: string;
 }
+/** Attributes of the HMC that nothing here stands behind, with the reason as a clause. */
+export const absent = (reason: string, ...names: readonly string[]): Attribute<unknown>[] => names.map((name) => ({ name, read: () => undefined, onlyAsked: true, absent: reason }));
 export const NOTHING = "No results were found.\n";
 
 export interface Listing {

@@ -6,7 +6,10 @@ const AGAIN = "Please check your entry and retry the command.";
 const invalid = (name: string) => new OlpmError("invalid-argument", `An invalid parameter was entered. The invalid parameter is ${name}. ${AGAIN}`);
 const missing = (name: string) => new OlpmError("invalid-argument", `The command entered is either missing a required parameter or a parameter value is invalid. The missing or invalid parameter is ${name}. ${AGAIN}`);
 
-/** @throws OlpmError invalid-argument in the HMC's words */
+/** What the HMC has and this platform not. @returns the error for an option, value, attribute or resource, with its reason as a clause */
+export const notSupported = (what: string, reason: string) => new OlpmError("unsupported", `${what} is not supported on this platform: ${reason}.`);
+
+/** @throws OlpmError invalid-argument in the HMC's words; unsupported for what its table refuses */
 export function parseOptions(command: Command, argv: readonly string[]): { readonly options: Options; readonly operands: readonly string[] } {
   const given = new Map<string, string | undefined>();
   const operands: string[] = [];
@@ -53,9 +56,11 @@ function check(command: Command, given: ReadonlyMap<string, string | undefined>)
       if (spec.required) throw missing(spec.name);
       continue;
     }
+    if (spec.refused !== undefined) throw notSupported(`The parameter ${spec.name}`, spec.refused);
     const value = given.get(spec.name);
     if (spec.argument === null || value === undefined) continue;
     if (value === "" && !spec.argumentOptional) throw missing(spec.name);
+    if (spec.refusedValues && Object.hasOwn(spec.refusedValues, value)) throw notSupported(`The value ${value} of the parameter ${spec.name}`, spec.refusedValues[value]!);
     if (spec.values && !spec.values.includes(value)) throw missing(spec.name);
     if (spec.number && !(/^\d{1,9}$/.test(value) && Number(value) >= spec.number.min && Number(value) <= spec.number.max)) throw missing(spec.name);
   }
