@@ -51,6 +51,7 @@ export interface MobilityOptions {
   readonly destMsp?: { readonly id?: number; readonly name?: string };
   /** client slot -> VIOS by name or id */
   readonly scsiMappings?: readonly { readonly clientSlot: number; readonly viosName?: string; readonly viosLparId?: number; readonly viosSlot?: number }[];
+  readonly vswitchMappings?: readonly { readonly vlanId: number | null; readonly from: string; readonly to: string }[];
   /** minutes to wait for commands of operating systems; default 3 */
   readonly waitMinutes?: number;
 }

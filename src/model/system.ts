@@ -30,6 +30,10 @@ export const SharedEthernet = z.object({
 });
 export type SharedEthernet = z.infer<typeof SharedEthernet>;
 
+/** Which configuration an inactive migration moves: the profile last activated, or the current one (hmc-cli 2.5, lpm-process 3.1). */
+export const InactiveProfPolicy = z.enum(["prof", "config"]);
+export type InactiveProfPolicy = z.infer<typeof InactiveProfPolicy>;
+
 export const SystemView = z.object({
   name: SystemName,
   uuid: z.uuid(),
@@ -45,7 +49,7 @@ export const SystemView = z.object({
   compatModes: z.array(z.string()),
   vswitches: z.array(VirtualSwitch),
   sharedEthernet: z.array(SharedEthernet),
-  migration: z.object({ activeMax: z.number().int(), activeNow: z.number().int(), inactiveMax: z.number().int(), inactiveNow: z.number().int() }),
+  migration: z.object({ activeMax: z.number().int(), activeNow: z.number().int(), inactiveMax: z.number().int(), inactiveNow: z.number().int(), inactiveProfPolicy: InactiveProfPolicy.default("config") }),
   pid: z.number().int(),
   time: z.string(),
 });

@@ -4,7 +4,7 @@
  */
 import type { Server } from "node:tls";
 import { OlpmError } from "../kit/errors.js";
-import type { SystemView } from "../model/system.js";
+import { InactiveProfPolicy, type SystemView } from "../model/system.js";
 import { consoleSystem, type ConsoleSystem } from "../wire/console-system.js";
 import { RpcPeer, type Contract, type EventName, type EventOf, type Handlers } from "../wire/rpc.js";
 import { systemSystem } from "../wire/system-system.js";
@@ -121,7 +121,7 @@ export class SystemServer {
       compatModes: ["default", "POWER8", "POWER9_base", "POWER9"],
       vswitches: this.#vswitches(),
       sharedEthernet: running.map((one) => ({ viosLparId: one.lparId, vswitch: one.sea.vswitch, vlanIds: one.sea.vlanIds, trunkSlot: one.sea.trunkSlot, trunkPriority: one.sea.trunkPriority, active: active(one) })),
-      migration: { activeMax: config.migrationsMax, activeNow: now("active"), inactiveMax: config.migrationsMax, inactiveNow: now("inactive") },
+      migration: { activeMax: config.migrationsMax, activeNow: now("active"), inactiveMax: config.migrationsMax, inactiveNow: now("inactive"), inactiveProfPolicy: store.fact("inactiveProfPolicy", InactiveProfPolicy) ?? "config" },
       pid: process.pid,
       time: new Date().toISOString(),
     };
@@ -141,6 +141,11 @@ export class SystemServer {
     };
     return {
       ...migrations.handlers,
+      "migration.set": async ({ inactiveProfPolicy }) => {
+        if (inactiveProfPolicy !== undefined) hypervisor.store.putFact("inactiveProfPolicy", inactiveProfPolicy);
+        this.#systemChanged();
+        return {};
+      },
       "system.get": async () => this.#systemView(),
       "system.rename": async () => {
         throw new OlpmError("unsupported", "The name of a managed system is in its certificate and configuration, and is changed there.");

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { Generation, LparId, LunId, MigrationId, SlotNumber } from "../model/ids.js";
 import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
 import { MigrationEnd, MigrationError, MigrationRecord } from "../model/migration.js";
-import { SystemView, VirtualSwitch } from "../model/system.js";
+import { InactiveProfPolicy, SystemView, VirtualSwitch } from "../model/system.js";
 
 const Nothing = z.object({});
 const ByLpar = z.object({ lparId: LparId });
@@ -69,6 +69,9 @@ export const consoleSystem = {
     /** where the mover of this VIOS is reached */
     "migration.moverAddress": { params: z.object({ mspLparId: LparId }), result: Endpoint },
     "migration.checkGuest": { params: ByLpar, result: GuestVerdict },
+
+    /** what `migrlpar -o set` changes */
+    "migration.set": { params: z.object({ inactiveProfPolicy: InactiveProfPolicy.optional() }), result: Nothing },
 
     // Migration: source side.
     /** takes the partition's lock and a migration slot, writes the record; `peer`: where the destination system is reached, for what the two settle alone */

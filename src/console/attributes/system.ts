@@ -84,5 +84,5 @@ export const SYSTEM_MIGRATION: Table = [
   { name: "active_lpar_mobility_capable", read: live(() => "1") },
   { name: "num_active_migrations_supported", read: live((v) => String(v.migration.activeMax)) },
   { name: "num_active_migrations_in_progress", read: live((v) => String(v.migration.activeNow)) },
-  { name: "inactive_prof_policy", read: live(() => "prof") },
+  { name: "inactive_prof_policy", read: live((v) => v.migration.inactiveProfPolicy) },
 ];

@@ -9,6 +9,7 @@ import type { Logger } from "../../kit/log.js";
 import type { LparId, MigrationId } from "../../model/ids.js";
 import type { LparView } from "../../model/lpar.js";
 import type { MigrationEnd, MigrationRecord } from "../../model/migration.js";
+import { definitionToMove } from "../../mobility/definition.js";
 import { validate, type Validation } from "../../mobility/plan.js";
 import { parseEntry, type JournalEntry } from "../../saga/journal.js";
 import { runSaga, type SagaOutcome } from "../../saga/saga.js";
@@ -78,7 +79,7 @@ class Runner implements Mobility {
       source: begun.record.source,
       destination,
       destLparId: (request.options.destLparId ?? null) as LparId | null,
-      definition: begun.definition,
+      definition: definitionToMove(begun.definition, { kind: found.kind, policy: source.view!.migration.inactiveProfPolicy, profileName: request.options.profileName ?? null, vswitches: request.options.vswitchMappings ?? [], uuid: null }),
       storage: found.plan.storage as MigrationParams["storage"],
       waitMs: waitMs(request),
       console: this.#options.consoleName,

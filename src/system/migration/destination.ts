@@ -203,7 +203,8 @@ export class DestinationSide {
   async released(params: Params<SystemSystem, "handover.released">, signal: AbortSignal): Promise<Result<SystemSystem, "handover.released">> {
     const row = this.#records.get(params.id);
     if (row.record.generation !== params.generation) throw new OlpmError("conflict", `generation ${params.generation} was handed over, ${row.record.generation} is reserved here`);
-    if (row.outcome === null) {
+    if (row.outcome === null && row.record.type === "inactive") this.#ownStopped(row, params);
+    else if (row.outcome === null) {
       const waiting = this.#waitingOf(params.id);
       this.#records.enter(params.id, "handOver");
       if (params.consoleLogTail !== "") placeLogPart(this.#parts.logs, this.#hypervisor.view(row.record.destination.lparId).runtime.consoleLog, params.consoleLogOffset, params.consoleLogTail);
@@ -214,6 +215,18 @@ export class DestinationSide {
     }
     const now = this.#records.get(params.id);
     return { outcome: now.outcome ?? "undecided", stoppedMs: now.record.stoppedMs };
+  }
+
+  /** Takes a partition that is not activated: there is no state to wait for, so the source's word is enough. The gates stay closed until it is activated. */
+  #ownStopped({ record }: MigrationRow, { consoleLogOffset, consoleLogTail }: Params<SystemSystem, "handover.released">): void {
+    const { lparId } = record.destination;
+    if (consoleLogTail !== "") placeLogPart(this.#parts.logs, this.#hypervisor.view(lparId).runtime.consoleLog, consoleLogOffset, consoleLogTail);
+    this.#hypervisor.store.transaction(() => {
+      this.#hypervisor.own(lparId, { type: "own", migrationId: record.id });
+      const row = this.#records.get(record.id);
+      this.#records.put({ ...row, outcome: "owned", record: (["handOver", "resume", "confirm"] as const).reduce((now, phase) => this.#records.entered(now, phase), row.record) });
+    });
+    this.#hypervisor.log.info({ migration_id: record.id, lpar: record.lparName }, "partition belongs to this system");
   }
 
   outcome(id: string): Result<SystemSystem, "handover.outcome"> {

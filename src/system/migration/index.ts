@@ -11,7 +11,7 @@ import { PeerSystem, type ConnectPeer } from "./peer.js";
 import { isOpen, Records } from "./records.js";
 import { SourceSide } from "./source.js";
 
-type MigrationMethod = Extract<keyof ConsoleSystem["methods"], `migration.${string}` | `journal.${string}`>;
+type MigrationMethod = Exclude<Extract<keyof ConsoleSystem["methods"], `migration.${string}` | `journal.${string}`>, "migration.set">;
 export interface Migrations {
   readonly handlers: Pick<Handlers<ConsoleSystem>, MigrationMethod>;
   readonly systemHandlers: Handlers<SystemSystem>;
