@@ -43,7 +43,8 @@ export async function upLab(options: { readonly name: string; readonly descripti
   say(`building the laboratory ${name}: SAN, LAN, ${plan.systems.map((system) => `${system.name} with ${system.vioses.map((vios) => vios.name).join(" and ")}`).join(", ")}, ${plan.consoles.map((one) => one.name).join(", ")}`);
   try {
     const { environment: env } = lab;
-    for (const dir of [plan.stateDir, plan.runDir]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    fs.mkdirSync(plan.stateDir, { recursive: true, mode: 0o700 });
+    fs.mkdirSync(plan.runDir, { recursive: true, mode: 0o711 });
     fs.writeFileSync(path.join(plan.stateDir, "lab.json"), JSON.stringify(plan, null, 2), { mode: 0o600 });
     await wire(plan);
     await makeCertificates(plan);

@@ -109,7 +109,7 @@ interface ServiceStart {
 }
 async function startService(start: ServiceStart): Promise<void> {
   const { runDir, stateDir } = start;
-  fs.mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  fs.mkdirSync(runDir, { recursive: true, mode: 0o711 });
   const ready = path.join(runDir, "ready");
   fs.rmSync(ready, { force: true });
   const output = path.join(stateDir, "output.log");

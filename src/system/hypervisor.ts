@@ -20,6 +20,7 @@ import { GuestWatcher } from "./guests.js";
 import { storageOf, withGates } from "./mappings.js";
 import { Network, type Trunk } from "./network.js";
 import type { Accelerator } from "./qemu/accelerator.js";
+import { partitionAccount } from "./qemu/confine.js";
 import type { PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/contract.js";
 import type { LparRow, Store } from "./store.js";
 import { Terminals } from "./terminals.js";
@@ -196,7 +197,7 @@ export class SystemHypervisor implements Hypervisor {
     const nics = [];
     for (const adapter of resources.ethernet) {
       invariant(adapter.mac, "an adapter of a current configuration has its address");
-      nics.push({ slot: adapter.slot, mac: adapter.mac, tap: await this.network.plug(lparId, adapter.slot, this.vswitches.get(adapter.vswitch).id, adapter.portVlanId) });
+      nics.push({ slot: adapter.slot, mac: adapter.mac, tap: await this.network.plug(lparId, adapter.slot, this.vswitches.get(adapter.vswitch).id, adapter.portVlanId, partitionAccount()?.uid ?? 0) });
     }
     const bootMode = options.bootMode ?? resources.bootMode;
     try {

@@ -18,6 +18,7 @@ import { SystemHypervisor } from "./hypervisor.js";
 import { Lifecycle } from "./lifecycle.js";
 import { createMigrations } from "./migration/index.js";
 import { chooseAccelerator } from "./qemu/accelerator.js";
+import { makePassable, openTapDevice } from "./qemu/confine.js";
 import { createProcessFactory } from "./qemu/process.js";
 import { SystemServer } from "./server.js";
 import { Store } from "./store.js";
@@ -26,7 +27,9 @@ import { Store } from "./store.js";
 export async function runSystem(argv: readonly string[]): Promise<void> {
   process.umask(0o077);
   const config = readConfig(argv);
-  for (const dir of [config.stateDir, config.runDir, path.join(config.stateDir, "logs")]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  for (const dir of [config.stateDir, path.join(config.stateDir, "logs")]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makePassable(config.runDir);
+  openTapDevice();
   const ready = path.join(config.runDir, "ready");
   fs.rmSync(ready, { force: true });
   const log = makeLogger("system", config.name, path.join(config.stateDir, "logs", "system.log"));

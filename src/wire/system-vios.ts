@@ -34,6 +34,8 @@ export const ViosConfig = z.object({
   socket: z.string(),
   /** NBD exports of the target devices: export name = target device name */
   nbdSocket: z.string(),
+  /** group whose members may connect to the exports; null: root alone */
+  nbdGroup: z.number().int().nullable().default(null),
   san: z.object({ portals: z.array(z.string()), initiatorName: z.string() }),
   /** bridge of the trunk interfaces to the virtual switch and the uplink; made in the VIOS's own namespace */
   sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), address: z.string().nullable(), prefix: z.number().int() })),

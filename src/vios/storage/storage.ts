@@ -203,8 +203,8 @@ export class Storage {
   }
 
   async #startDaemon(): Promise<void> {
-    const { runDir, nbdSocket } = this.#config;
-    this.#daemon = await StorageDaemon.start({ runDir, nbdSocket, log: this.#log, onLost: () => void this.#replaceDaemon() });
+    const { runDir, nbdSocket, nbdGroup } = this.#config;
+    this.#daemon = await StorageDaemon.start({ runDir, nbdSocket, nbdGroup, log: this.#log, onLost: () => void this.#replaceDaemon() });
     this.#exports = new Exports(this.#daemon, this.#san.initiatorName);
   }
 
