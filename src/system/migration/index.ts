@@ -98,12 +98,21 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
     "journal.read": async ({ id }) => ({ entries: hypervisor.store.journal(id) }),
   };
 
+  /** Only the source of a migration has a say in it: another system of the installation could else hand over what is not its own. */
+  const fromSource = (id: string, caller: string): void => {
+    const { source } = records.get(id).record;
+    if (caller !== `system:${source.system}`) throw new OlpmError("not-authorised", `${caller} is not the source of this migration, system:${source.system} is`);
+  };
   const systemHandlers: Migrations["systemHandlers"] = {
-    "handover.consoleLog": async (params) => {
+    "handover.consoleLog": async (params, { caller }) => {
+      fromSource(params.id, caller);
       destination.consoleLog(params);
       return {};
     },
-    "handover.released": (params, { signal }) => destination.released(params, signal),
+    "handover.released": async (params, { signal, caller }) => {
+      fromSource(params.id, caller);
+      return destination.released(params, signal);
+    },
     "handover.outcome": async ({ id }) => destination.outcome(id),
   };
 
