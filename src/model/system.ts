@@ -34,6 +34,14 @@ export type SharedEthernet = z.infer<typeof SharedEthernet>;
 export const InactiveProfPolicy = z.enum(["prof", "config"]);
 export type InactiveProfPolicy = z.infer<typeof InactiveProfPolicy>;
 
+/** A named list of partitions, each with one of its profiles, which are activated together (hmc-cli 4.9). */
+export const SystemProfile = z.object({ name: z.string().min(1).max(31), members: z.array(z.object({ lparId: LparId, lparName: z.string(), profile: z.string() })) });
+export type SystemProfile = z.infer<typeof SystemProfile>;
+
+/** Whether partitions with auto_start are activated after the host was booted (hmc-cli 4.2, power_on_lpar_start_policy). */
+export const StartPolicy = z.enum(["autostart", "userinit"]);
+export type StartPolicy = z.infer<typeof StartPolicy>;
+
 export const SystemView = z.object({
   name: SystemName,
   uuid: z.uuid(),
@@ -46,6 +54,7 @@ export const SystemView = z.object({
   /** hundredths of a processor */
   proc: z.object({ installedUnits: z.number().int(), configurableUnits: z.number().int(), availableUnits: z.number().int(), minUnitsPerProc: z.number().int(), maxProcsPerLpar: z.number().int() }),
   lparsMax: z.number().int(),
+  startPolicy: StartPolicy,
   compatModes: z.array(z.string()),
   vswitches: z.array(VirtualSwitch),
   sharedEthernet: z.array(SharedEthernet),

@@ -77,14 +77,25 @@ export class Definitions {
     this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, name: newName ?? row.definition.name, defaultProfile: defaultProfile ?? row.definition.defaultProfile, settings: { ...row.definition.settings, ...given } } }));
   }
 
-  putProfile({ lparId, profile, mustExist, mayReplace }: Request<"profile.put">): void {
+  putProfile({ lparId, profile, newName, mustExist, mayReplace }: Request<"profile.put">): void {
     const view = this.#changeable(lparId, "modifyProfile");
     const exists = view.definition.profiles.some((one) => one.name === profile.name);
     if (mustExist) profileOf(view, profile.name);
     if (exists && !mayReplace) throw new OlpmError("already-exists", `The profile ${profile.name} of partition ${view.definition.name} exists.`);
     if (!exists && view.definition.profiles.length >= PROFILES_MAX) throw new OlpmError("limit-reached", `A partition has at most ${PROFILES_MAX} profiles.`);
-    const checked = this.#checked(profile, lparId);
-    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, profiles: exists ? row.definition.profiles.map((one) => (one.name === profile.name ? checked : one)) : [...row.definition.profiles, checked] } }));
+    const name = newName ?? profile.name;
+    if (name !== profile.name && view.definition.profiles.some((one) => one.name === name)) throw new OlpmError("already-exists", `The profile ${name} of partition ${view.definition.name} exists.`);
+    const checked = { ...this.#checked(profile, lparId), name };
+    const renamed = <T extends string | null>(known: T) => (known === profile.name ? name : known);
+    this.#hypervisor.update(lparId, (row) => ({
+      ...row,
+      definition: {
+        ...row.definition,
+        defaultProfile: renamed(row.definition.defaultProfile),
+        currentProfile: renamed(row.definition.currentProfile),
+        profiles: exists ? row.definition.profiles.map((one) => (one.name === profile.name ? checked : one)) : [...row.definition.profiles, checked],
+      },
+    }));
   }
 
   removeProfile({ lparId, name }: Request<"profile.remove">): void {

@@ -22,6 +22,7 @@ import { Network, type Trunk } from "./network.js";
 import type { Accelerator } from "./qemu/accelerator.js";
 import { partitionAccount } from "./qemu/confine.js";
 import type { PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/contract.js";
+import { synchronised } from "./synchronised.js";
 import type { LparRow, Store } from "./store.js";
 import { Terminals } from "./terminals.js";
 import { lparView, type LparFacts } from "./views.js";
@@ -152,7 +153,8 @@ export class SystemHypervisor implements Hypervisor {
     });
   }
   update(lparId: LparId, change: (row: LparRow) => LparRow): LparRow {
-    const next = this.store.putLpar(change(this.row(lparId)));
+    const before = this.row(lparId);
+    const next = this.store.putLpar(synchronised(before, change(before)));
     this.#changed(next);
     return next;
   }

@@ -6,8 +6,11 @@ import { OlpmError, toOlpmError } from "../kit/errors.js";
 import type { LparId } from "../model/ids.js";
 import { lparCan } from "../model/lpar-can.js";
 import type { BootMode, LparView, ResourceConfig } from "../model/lpar.js";
+import { StartPolicy } from "../model/system.js";
 import { collidingSlots } from "./qemu/arguments.js";
 import type { SystemHypervisor } from "./hypervisor.js";
+
+const START_POLICY_FACT = "start_policy";
 
 export interface Activation {
   readonly lparId: LparId;
@@ -75,7 +78,16 @@ export class Lifecycle {
     }
     await hypervisor.arrangeTrunks();
   }
+  /** Durable. */
+  get startPolicy(): StartPolicy {
+    return this.#hypervisor.store.fact(START_POLICY_FACT, StartPolicy) ?? "autostart";
+  }
+  set startPolicy(policy: StartPolicy) {
+    this.#hypervisor.store.putFact(START_POLICY_FACT, policy);
+  }
+  /** After a boot of the host, unless the operator wants to begin: with the start policy userinit. */
   async autoStart(): Promise<void> {
+    if (this.startPolicy === "userinit") return;
     for (const view of this.#hypervisor.views().filter((one) => one.definition.environment !== "vioserver" && one.definition.settings.autoStart && lparCan("activate", one.state) && one.migrationId === null)) {
       await this.activate({ lparId: view.lparId, profile: null, bootMode: null, keylock: null }).catch((error: unknown) => this.#hypervisor.log.error({ err: error, lpar: view.definition.name }, "a partition with auto_start could not be activated"));
     }

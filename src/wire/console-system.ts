@@ -6,7 +6,7 @@ import { z } from "zod";
 import { Generation, LparId, LunId, MigrationId, SlotNumber } from "../model/ids.js";
 import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
 import { MigrationEnd, MigrationError, MigrationRecord } from "../model/migration.js";
-import { InactiveProfPolicy, SystemView, VirtualSwitch } from "../model/system.js";
+import { InactiveProfPolicy, StartPolicy, SystemProfile, SystemView, VirtualSwitch } from "../model/system.js";
 
 const Nothing = z.object({});
 const ByLpar = z.object({ lparId: LparId });
@@ -30,18 +30,23 @@ export const consoleSystem = {
   methods: {
     "system.get": { params: Nothing, result: SystemView },
     "system.rename": { params: z.object({ name: z.string() }), result: Nothing },
+    "system.configure": { params: z.object({ startPolicy: StartPolicy }), result: Nothing },
     "lpar.list": { params: Nothing, result: z.object({ lpars: z.array(LparView) }) },
 
     /** lparId null: the lowest free one. Adapters without MAC get one. */
     "lpar.create": { params: z.object({ lparId: LparId.nullable(), name: LparName, environment: LparEnvironment, settings: LparSettings, profile: Profile }), result: z.object({ lparId: LparId }) },
     "lpar.remove": { params: ByLpar.extend({ removeServerAdapters: z.boolean() }), result: Nothing },
     "lpar.modify": { params: ByLpar.extend({ newName: LparName.optional(), settings: LparSettings.partial().optional(), defaultProfile: ProfileName.optional() }), result: Nothing },
-    "profile.put": { params: ByLpar.extend({ profile: Profile, mustExist: z.boolean(), mayReplace: z.boolean() }), result: Nothing },
+    "profile.put": { params: ByLpar.extend({ profile: Profile, newName: ProfileName.optional(), mustExist: z.boolean(), mayReplace: z.boolean() }), result: Nothing },
     "profile.remove": { params: ByLpar.extend({ name: ProfileName }), result: Nothing },
     /** saves the current configuration as a profile */
     "profile.save": { params: ByLpar.extend({ name: ProfileName, force: z.boolean() }), result: Nothing },
     /** makes a profile the current configuration of a partition that is not activated */
     "profile.apply": { params: ByLpar.extend({ name: ProfileName }), result: Nothing },
+    "sysprof.list": { params: Nothing, result: z.object({ profiles: z.array(SystemProfile) }) },
+    /** members null: as they are */
+    "sysprof.put": { params: z.object({ name: ProfileName, newName: ProfileName.optional(), members: z.array(z.object({ lparId: LparId, profile: ProfileName })).max(1024).nullable(), mustExist: z.boolean() }), result: Nothing },
+    "sysprof.remove": { params: z.object({ name: ProfileName }), result: Nothing },
     /** returns when accepted; the state tells the rest */
     "lpar.activate": { params: ByLpar.extend({ profile: ProfileName.nullable(), bootMode: BootMode.nullable(), keylock: z.enum(["norm", "manual"]).nullable() }), result: Nothing },
     "lpar.shutdown": { params: ByLpar.extend({ how: z.enum(["os", "delayed", "immediate"]), restart: z.boolean() }), result: Nothing },
