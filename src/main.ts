@@ -2,7 +2,7 @@
  * Entry of every OpenLPM process: `node dist/src/main.js VERB ARGUMENT...`. The launcher `openlpm` calls it for people, a system calls it for its
  * Virtual I/O Servers, the laboratory for its parts. It loads the verb's own room and nothing else, so that one process has no other's code.
  *
- * Exit status: the verb's own, 1 for an error, 2 for an unknown verb. A verb that gives no status is a service and runs on.
+ * Exit status: the verb's own, 1 for an error, 2 for an unknown verb, a wrong command line or a wrong configuration. A verb that gives no status is a service and runs on.
  */
 import { operatorLine, toOlpmError } from "./kit/errors.js";
 
@@ -17,7 +17,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
   demo: async (argv) => (await import("./lab/demo.js")).runDemo(argv),
   docs: async () => (await import("./manual/main.js")).runDocs(),
   hmc: async (argv) => (await import("./lab/hmc.js")).runHmcVerb(argv),
+  init: async (argv) => (await import("./site/init.js")).runInit(argv),
+  invite: async (argv) => (await import("./site/invite.js")).runInvite(argv),
+  join: async (argv) => (await import("./site/join.js")).runJoin(argv),
   lab: async (argv) => (await import("./lab/main.js")).runLab(argv),
+  renew: async (argv) => (await import("./site/renew.js")).runRenew(argv),
   system: async (argv) => (await import("./system/main.js")).runSystem(argv),
   vios: async (argv) => (await import("./vios/main.js")).runVios(argv),
 };
@@ -32,9 +36,10 @@ async function main([name, ...argv]: readonly string[]): Promise<number | void> 
   try {
     return await verb(argv);
   } catch (thrown) {
-    process.stderr.write(`${operatorLine(toOlpmError(thrown, `openlpm ${name}`))}\n`);
+    const error = toOlpmError(thrown, `openlpm ${name}`);
+    process.stderr.write(`${operatorLine(error)}\n`);
     if (process.env["OPENLPM_LOG"] === "debug") console.error(thrown);
-    return 1;
+    return error.code === "invalid-argument" ? 2 : 1;
   }
 }
 

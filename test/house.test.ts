@@ -20,8 +20,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   vios: ["mover", "qmp", "wire", "kit", "model"],
   system: ["saga", "mobility", "qmp", "wire", "kit", "model"],
   console: ["saga", "mobility", "wire", "kit", "model"],
-  manual: ["console", "mobility", "model", "kit"],
-  lab: ["console", "system", "vios", "qmp", "wire", "kit", "model"],
+  manual: ["console", "wire", "mobility", "model", "kit"],
+  site: ["console", "system", "wire", "kit", "model"],
+  lab: ["site", "console", "system", "vios", "qmp", "wire", "kit", "model"],
 };
 
 const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" }).split("\0").filter((name) => name !== "" && fs.existsSync(path.join(ROOT, name)));

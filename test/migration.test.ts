@@ -51,6 +51,9 @@ test("a running partition moves there and back; identity, console log, uptime an
   assert.ok(record.progress.bytesSent > 10 << 20 && record.progress.bytesOnLink >= record.progress.bytesSent, "bytes are counted");
   assert.match(stdout, /db01: copying memory/);
   await lab.check("db01", "ms02");
+  const status = fs.readFileSync(`/proc/${lab.pid("ms02", `p${await lab.lparId("db01", "ms02")}`)}/status`, "utf8");
+  assert.doesNotMatch(status, /^[UG]id:.*\b0\b/m, "a partition does not run as root");
+  assert.match(status, /CapPrm:\t0+\nCapEff:\t0+\nCapBnd:\t0+\nCapAmb:\t0+\nNoNewPrivs:\t1\nSeccomp:\t2/, "nothing of root is left to it");
   assert.equal(await identity("ms02"), was);
   assert.equal(await adapters("ms02"), wasAdapters);
   assert.ok(fs.readFileSync(logOf("ms02"), "utf8").startsWith(log), "the console log moved with it");

@@ -51,8 +51,7 @@ export interface MobilityOptions {
   readonly destMsp?: { readonly id?: number; readonly name?: string };
   /** client slot -> VIOS by name or id */
   readonly scsiMappings?: readonly { readonly clientSlot: number; readonly viosName?: string; readonly viosLparId?: number; readonly viosSlot?: number }[];
-  /** the same for virtual Fibre Channel, with the port */
-  readonly fcMappings?: readonly { readonly clientSlot: number; readonly viosName?: string; readonly viosLparId?: number; readonly viosSlot?: number; readonly port?: string }[];
+  readonly vswitchMappings?: readonly { readonly vlanId: number | null; readonly from: string; readonly to: string }[];
   /** minutes to wait for commands of operating systems; default 3 */
   readonly waitMinutes?: number;
 }
@@ -69,8 +68,6 @@ export interface ValidationResult {
   /** what `lslparmigr -r virtualio` and `-r msp` show; present also when there are errors, as far as known */
   readonly possibleScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number }[];
   readonly suggestedScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number }[];
-  readonly possibleFc: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number; readonly port: string }[];
-  readonly suggestedFc: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number; readonly port: string }[];
   readonly possibleMsps: readonly { readonly sourceMspLparId: number; readonly sourceMspName: string; readonly sourceMspAddress: string; readonly destMspLparId: number; readonly destMspName: string; readonly destMspAddress: string }[];
 }
 

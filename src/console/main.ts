@@ -1,20 +1,20 @@
 /**
- * The process of a management console (HMC): `openlpm console --config FILE`. It connects to its managed systems, takes up migrations that it left open, and
+ * The process of a management console (HMC): `openlpm console [--config FILE]`. It connects to its managed systems, takes up migrations that it left open, and
  * opens its doors. It holds no partition's truth and may be ended at any moment.
  */
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
-import { parse } from "yaml";
 import { z } from "zod";
-import { OlpmError } from "../kit/errors.js";
 import { makeLogger } from "../kit/log.js";
-import { ConsoleConfig } from "../wire/console-config.js";
+import { configArgument, readConfigFile } from "../wire/config-file.js";
+import { CONSOLE_CONFIG_FILE, ConsoleConfig } from "../wire/console-config.js";
 import { listenUnix } from "../wire/transport.js";
 import { COMMAND_NAMES, runCommand } from "./commands/index.js";
 import { Sandbox } from "./doors/sandbox.js";
 import { serveSocket, Session, type DoorServices } from "./doors/session.js";
 import { SshDoor } from "./doors/ssh.js";
+import { EnrolmentDoor } from "./enrolment.js";
 import { createInventory } from "./inventory/inventory.js";
 import { createMobility } from "./mobility/runner.js";
 import { Users } from "./users/users.js";
@@ -27,7 +27,8 @@ const LOCAL_SESSIONS_MAX = 64;
 /** Runs until SIGTERM or SIGINT. @throws OlpmError invalid-argument (configuration) */
 export async function runConsole(argv: readonly string[]): Promise<void> {
   process.umask(0o077);
-  const config = readConfig(argv);
+  const file = configArgument(argv, CONSOLE_CONFIG_FILE, "console");
+  const config = readConfigFile(file, ConsoleConfig, { of: "a console", verb: "init console" });
   for (const dir of [config.stateDir, config.runDir]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   const ready = path.join(config.runDir, "ready");
   fs.rmSync(ready, { force: true });
@@ -58,12 +59,15 @@ export async function runConsole(argv: readonly string[]): Promise<void> {
   const ssh = new SshDoor({ stateDir: config.stateDir, users, services, sessionsMax: config.ssh.sessionsMax, log });
   const passed = Number(process.env["LISTEN_FDS"] ?? 0);
   for (const [index, where] of config.ssh.listen.entries()) ssh.serve(await listen(index < passed ? { fd: LISTEN_FD_FIRST + index } : where));
+  const enrolment = new EnrolmentDoor({ config, configFile: file, inventory, log });
+  await enrolment.serve();
   const local = await openLocalDoor(path.join(config.runDir, "hmc.sock"), services);
   const stop = async () => {
     log.info("ending");
     fs.rmSync(ready, { force: true });
     ssh.close();
     local.close();
+    enrolment.close();
     await mobility.close();
     await inventory.close();
     process.exit(0);
@@ -96,15 +100,6 @@ function listen(where: { readonly host: string; readonly port: number } | { read
     server.once("error", reject);
     server.listen(where, () => resolve(server));
   });
-}
-
-function readConfig(argv: readonly string[]): ConsoleConfig {
-  const at = argv.indexOf("--config");
-  const file = at < 0 ? undefined : argv[at + 1];
-  if (file === undefined) throw new OlpmError("invalid-argument", "usage: openlpm console --config FILE");
-  const parsed = ConsoleConfig.safeParse(parse(fs.readFileSync(file, "utf8")));
-  if (!parsed.success) throw new OlpmError("invalid-argument", `${file} is no configuration of a console: ${z.prettifyError(parsed.error)}`);
-  return parsed.data;
 }
 
 function packageVersion(): string {

@@ -6,10 +6,10 @@ import fs from "node:fs";
 import path from "node:path";
 import { OlpmError } from "../kit/errors.js";
 import { killAndWait, type ProcessIdentity } from "../kit/proc.js";
-import { makeAuthority, makeCertificate } from "./certificates.js";
+import { makeAuthority, makeCertificate, tlsFiles } from "../wire/certificates.js";
 import { LabDescription, LabName, planLab, runDirOf, stateDirOf, type ConsolePlan, type LabPlan } from "./plan.js";
 import { forgetSan, startSan } from "./san.js";
-import { environment, startConsole, startSystem, stopService, type Environment } from "./services.js";
+import { authorityDir, certificates, environment, startConsole, startSystem, stopService, type Environment } from "./services.js";
 import { foundNamespaces, unwire, wire } from "./wiring.js";
 
 export interface LabConsole extends ConsolePlan {
@@ -43,7 +43,8 @@ export async function upLab(options: { readonly name: string; readonly descripti
   say(`building the laboratory ${name}: SAN, LAN, ${plan.systems.map((system) => `${system.name} with ${system.vioses.map((vios) => vios.name).join(" and ")}`).join(", ")}, ${plan.consoles.map((one) => one.name).join(", ")}`);
   try {
     const { environment: env } = lab;
-    for (const dir of [plan.stateDir, plan.runDir]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    fs.mkdirSync(plan.stateDir, { recursive: true, mode: 0o700 });
+    fs.mkdirSync(plan.runDir, { recursive: true, mode: 0o711 });
     fs.writeFileSync(path.join(plan.stateDir, "lab.json"), JSON.stringify(plan, null, 2), { mode: 0o600 });
     await wire(plan);
     await makeCertificates(plan);
@@ -104,10 +105,10 @@ function dropGroups(dir: string): void {
 }
 
 async function makeCertificates(plan: LabPlan): Promise<void> {
-  const dir = path.join(plan.stateDir, "tls");
-  await makeAuthority(dir, `OpenLPM laboratory ${plan.name}`);
+  const authority = authorityDir(plan);
+  await makeAuthority(authority, `OpenLPM laboratory ${plan.name}`);
   const wanted = [...plan.consoles.map((one) => [one.certificate, `console:${one.name}`] as const), ...plan.systems.flatMap((system) => [[system.certificate, `system:${system.name}`] as const, ...system.vioses.map((vios) => [vios.certificate, `vios:${system.name}/${vios.name}`] as const)])];
-  await Promise.all(wanted.map(([certificate, commonName]) => makeCertificate(dir, certificate, commonName)));
+  await Promise.all(wanted.map(([certificate, commonName]) => makeCertificate(authority, tlsFiles(certificates(plan), certificate), commonName)));
 }
 
 function parseName(name: string): string {

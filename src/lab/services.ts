@@ -3,13 +3,14 @@ import { spawn, type StdioOptions } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
-import { stringify } from "yaml";
 import { OlpmError } from "../kit/errors.js";
 import { identify, isAlive, killAndWait, type ProcessIdentity } from "../kit/proc.js";
 import { until } from "../kit/wait.js";
-import type { ConsoleConfig } from "../wire/console-config.js";
-import type { SystemConfig } from "../wire/system-config.js";
-import { tlsFiles } from "./certificates.js";
+import { tlsFiles } from "../wire/certificates.js";
+import { configText, writePrivate } from "../wire/config-file.js";
+import { ConsoleConfig } from "../wire/console-config.js";
+import { SystemConfig } from "../wire/system-config.js";
+import { ENROLMENT_PORT } from "../site/places.js";
 import { MOVER_PORT, PREFIX, SAN_ADDRESS, SAN_PORT, SYSTEM_PORT, type ConsolePlan, type LabPlan, type SystemPlan } from "./plan.js";
 import { inNamespace } from "./wiring.js";
 
@@ -29,7 +30,10 @@ export function environment(): Environment {
   return { imageDir, nativeDir };
 }
 
-const certificates = (plan: LabPlan): string => path.join(plan.stateDir, "tls");
+/** The installation's authority. */
+export const authorityDir = (plan: LabPlan): string => path.join(plan.stateDir, "authority");
+/** Certificates of all parts: on this one machine in one directory. */
+export const certificates = (plan: LabPlan): string => path.join(plan.stateDir, "tls");
 
 function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): SystemConfig {
   return {
@@ -52,6 +56,7 @@ function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): Syst
       lparId: vios.lparId as never,
       name: vios.name,
       namespace: vios.namespace,
+      interfaces: [],
       san: { portals: [`${SAN_ADDRESS}:${SAN_PORT}`], initiatorName: `iqn.2026-01.org.openlpm:${system.name}.${vios.name}` },
       uplink: "lan0",
       address: vios.lanAddress,
@@ -69,7 +74,7 @@ function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): Syst
 export async function startSystem(plan: LabPlan, system: SystemPlan, env: Environment): Promise<void> {
   fs.mkdirSync(system.stateDir, { recursive: true, mode: 0o700 });
   const file = path.join(system.stateDir, "system.yaml");
-  fs.writeFileSync(file, stringify(systemConfig(plan, system, env)), { mode: 0o600 });
+  writePrivate(file, configText(SystemConfig, systemConfig(plan, system, env), `Managed system ${system.name} of the laboratory ${plan.name}.`));
   await startService({ verb: "system", name: system.name, namespace: system.namespace, file, stateDir: system.stateDir, runDir: system.runDir });
 }
 
@@ -86,12 +91,13 @@ export async function startConsole(plan: LabPlan, one: ConsolePlan, env: Environ
       stateDir: one.stateDir,
       runDir: one.runDir,
       ssh: { listen: [{ host: "127.0.0.1", port }, { host: one.lanAddress, port: 22 }], sessionsMax: 64 },
+      enrolment: one === plan.consoles[0] ? { host: one.lanAddress, port: ENROLMENT_PORT, authority: authorityDir(plan) } : null,
       tls: tlsFiles(certificates(plan), one.certificate),
       systems: plan.systems.map((system) => ({ name: system.name, host: system.lanAddress, port: SYSTEM_PORT })),
       nativeDir: env.nativeDir,
     };
     const file = path.join(one.stateDir, "console.yaml");
-    fs.writeFileSync(file, stringify(config), { mode: 0o600 });
+    writePrivate(file, configText(ConsoleConfig, config, `Console ${one.name} of the laboratory ${plan.name}.`));
     await startService({ verb: "console", name: one.name, namespace: one.namespace, file, stateDir: one.stateDir, runDir: one.runDir, listener: descriptorOf(listener) });
   } finally {
     listener.close();
@@ -109,7 +115,7 @@ interface ServiceStart {
 }
 async function startService(start: ServiceStart): Promise<void> {
   const { runDir, stateDir } = start;
-  fs.mkdirSync(runDir, { recursive: true, mode: 0o700 });
+  fs.mkdirSync(runDir, { recursive: true, mode: 0o711 });
   const ready = path.join(runDir, "ready");
   fs.rmSync(ready, { force: true });
   const output = path.join(stateDir, "output.log");

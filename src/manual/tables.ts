@@ -1,4 +1,8 @@
 /** Tables of the manual that come from the code, each by the name of its marker. A page holds `<!-- table NAME -->` ... `<!-- end -->`. */
+import type { ZodType } from "zod";
+import { keysOf } from "../wire/config-file.js";
+import { ConsoleConfig } from "../wire/console-config.js";
+import { SystemConfig } from "../wire/system-config.js";
 import { ERRORS } from "../kit/errors.js";
 import { PHASE_TABLE } from "../model/migration.js";
 import { RULES } from "../mobility/rules.js";
@@ -49,6 +53,8 @@ function attributesOf({ title, use, rows }: AttributeTable): string {
   return [`- **${title}**, ${use === "printed" ? "what it prints" : "what its record may have"}`, ...parts].join("\n");
 }
 
+const keys = (schema: ZodType): string => table(["key", "meaning", "default"], keysOf(schema).map(({ path, meaning, preset }) => [`\`${path}\``, meaning, preset === undefined ? "must be given" : `\`${JSON.stringify(preset)}\``]));
+
 export const TABLES: Readonly<Record<string, () => string>> = {
   errors: () => table(["code", "meaning"], Object.entries(ERRORS).map(([code, meaning]) => [`\`${code}\``, meaning])),
   phases: () => table(["phase", "what happens", "when it fails here"], Object.entries(PHASE_TABLE).map(([phase, { happens, failure }]) => [`\`${phase}\``, happens, failure])),
@@ -56,6 +62,8 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   rules: () => table(["row", "code", "finding", "kind of migration", "checks"], RULES.map((rule) => [rule.row, `\`${rule.hsc}\``, rule.severity, KINDS[rule.kinds], rule.checks])),
   commands: () => table(["command", "what it does", "forms"], COMMANDS.map((command) => [`\`${command.name}\``, command.summary, command.synopsis.map((form) => `\`${form}\``).join("<br>")])),
   options: () => COMMANDS.filter((command) => command.options.length > 0).map((command) => `### ${command.name}\n\n${table(["option", "", "values"], optionsOf(command))}`).join("\n\n"),
+  "system-config": () => keys(SystemConfig),
+  "console-config": () => keys(ConsoleConfig),
   attributes: () => COMMANDS.flatMap((command) => command.attributes ?? []).map(attributesOf).join("\n"),
 };
 

@@ -30,6 +30,18 @@ export const SharedEthernet = z.object({
 });
 export type SharedEthernet = z.infer<typeof SharedEthernet>;
 
+/** Which configuration an inactive migration moves: the profile last activated, or the current one (hmc-cli 2.5, lpm-process 3.1). */
+export const InactiveProfPolicy = z.enum(["prof", "config"]);
+export type InactiveProfPolicy = z.infer<typeof InactiveProfPolicy>;
+
+/** A named list of partitions, each with one of its profiles, which are activated together (hmc-cli 4.9). */
+export const SystemProfile = z.object({ name: z.string().min(1).max(31), members: z.array(z.object({ lparId: LparId, lparName: z.string(), profile: z.string() })) });
+export type SystemProfile = z.infer<typeof SystemProfile>;
+
+/** Whether partitions with auto_start are activated after the host was booted (hmc-cli 4.2, power_on_lpar_start_policy). */
+export const StartPolicy = z.enum(["autostart", "userinit"]);
+export type StartPolicy = z.infer<typeof StartPolicy>;
+
 export const SystemView = z.object({
   name: SystemName,
   uuid: z.uuid(),
@@ -42,12 +54,11 @@ export const SystemView = z.object({
   /** hundredths of a processor */
   proc: z.object({ installedUnits: z.number().int(), configurableUnits: z.number().int(), availableUnits: z.number().int(), minUnitsPerProc: z.number().int(), maxProcsPerLpar: z.number().int() }),
   lparsMax: z.number().int(),
+  startPolicy: StartPolicy,
   compatModes: z.array(z.string()),
   vswitches: z.array(VirtualSwitch),
   sharedEthernet: z.array(SharedEthernet),
-  /** world wide port names for virtual Fibre Channel: the first digits of this system's, and how many are left */
-  wwpns: z.object({ prefix: z.string(), remaining: z.number().int() }).optional(),
-  migration: z.object({ activeMax: z.number().int(), activeNow: z.number().int(), inactiveMax: z.number().int(), inactiveNow: z.number().int() }),
+  migration: z.object({ activeMax: z.number().int(), activeNow: z.number().int(), inactiveMax: z.number().int(), inactiveNow: z.number().int(), inactiveProfPolicy: InactiveProfPolicy.default("config") }),
   pid: z.number().int(),
   time: z.string(),
 });

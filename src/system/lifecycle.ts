@@ -6,9 +6,11 @@ import { OlpmError, toOlpmError } from "../kit/errors.js";
 import type { LparId } from "../model/ids.js";
 import { lparCan } from "../model/lpar-can.js";
 import type { BootMode, LparView, ResourceConfig } from "../model/lpar.js";
-import { loginFc, logoutFc, withTurns } from "./fibre-channel.js";
+import { StartPolicy } from "../model/system.js";
 import { collidingSlots } from "./qemu/arguments.js";
 import type { SystemHypervisor } from "./hypervisor.js";
+
+const START_POLICY_FACT = "start_policy";
 
 export interface Activation {
   readonly lparId: LparId;
@@ -76,7 +78,16 @@ export class Lifecycle {
     }
     await hypervisor.arrangeTrunks();
   }
+  /** Durable. */
+  get startPolicy(): StartPolicy {
+    return this.#hypervisor.store.fact(START_POLICY_FACT, StartPolicy) ?? "autostart";
+  }
+  set startPolicy(policy: StartPolicy) {
+    this.#hypervisor.store.putFact(START_POLICY_FACT, policy);
+  }
+  /** After a boot of the host, unless the operator wants to begin: with the start policy userinit. */
   async autoStart(): Promise<void> {
+    if (this.startPolicy === "userinit") return;
     for (const view of this.#hypervisor.views().filter((one) => one.definition.environment !== "vioserver" && one.definition.settings.autoStart && lparCan("activate", one.state) && one.migrationId === null)) {
       await this.activate({ lparId: view.lparId, profile: null, bootMode: null, keylock: null }).catch((error: unknown) => this.#hypervisor.log.error({ err: error, lpar: view.definition.name }, "a partition with auto_start could not be activated"));
     }
@@ -90,8 +101,8 @@ export class Lifecycle {
   async #activateClient(view: LparView, params: Activation): Promise<void> {
     const hypervisor = this.#hypervisor;
     const { lparId } = view;
-    const resources = withTurns(this.#configuration(view, params.profile), view.definition.current);
-    const slots = [...resources.scsi, ...resources.fc, ...resources.ethernet].map((adapter) => adapter.slot);
+    const resources = this.#configuration(view, params.profile);
+    const slots = [...resources.scsi.map((adapter) => adapter.slot), ...resources.ethernet.map((adapter) => adapter.slot)];
     const colliding = collidingSlots(slots);
     if (colliding.length > 0)
       throw new OlpmError("invalid-argument", `The virtual slots ${colliding.join(", ")} of partition ${view.definition.name} can not be used together with its other adapters.`, { action: "On this platform two adapters of a partition must not have slots that are equal modulo 16, and 0 and 1 are the terminals'." });
@@ -106,7 +117,6 @@ export class Lifecycle {
         startedAt: new Date().toISOString(),
         definition: { ...row.definition, current: resources, currentProfile: params.profile ?? row.definition.currentProfile ?? row.definition.defaultProfile, settings: params.keylock === null ? row.definition.settings : { ...row.definition.settings, keylock: params.keylock } },
       }));
-      await loginFc(hypervisor, lparId);
       await hypervisor.setGates(lparId, "open");
       const process = await hypervisor.startProcess(lparId, { incoming: false, ...(params.bootMode === null ? {} : { bootMode: params.bootMode }) });
       await process.run();
@@ -114,7 +124,6 @@ export class Lifecycle {
     } catch (thrown) {
       await hypervisor.endProcess(lparId);
       await hypervisor.setGates(lparId, "closed").catch((error: unknown) => hypervisor.log.warn({ err: error }, "closing the gates after a failed activation"));
-      await logoutFc(hypervisor, lparId);
       hypervisor.update(lparId, (row) => ({ ...row, power: "off" }));
       throw toOlpmError(thrown, `activating partition ${view.definition.name}`);
     } finally {
@@ -134,10 +143,9 @@ export class Lifecycle {
   }
 
   #assertServersRun(view: LparView, resources: ResourceConfig): void {
-    const kinds = [["SCSI", resources.scsi], ["Fibre Channel", resources.fc]] as const;
-    for (const [kind, adapter] of kinds.flatMap(([kind, adapters]) => adapters.filter((one) => one.role === "client" && one.required).map((one) => [kind, one] as const))) {
+    for (const adapter of resources.scsi.filter((one) => one.role === "client" && one.required)) {
       const running = adapter.remoteLparId !== null && this.#hypervisor.supervisor.get(adapter.remoteLparId) !== undefined;
-      if (!running) throw new OlpmError("wrong-state", `The required virtual ${kind} adapter in slot ${adapter.slot} of partition ${view.definition.name} has no running Virtual I/O Server.`, { hsc: "HSCL0DB9", action: "Activate the Virtual I/O Server first." });
+      if (!running) throw new OlpmError("wrong-state", `The required virtual SCSI adapter in slot ${adapter.slot} of partition ${view.definition.name} has no running Virtual I/O Server.`, { hsc: "HSCL0DB9", action: "Activate the Virtual I/O Server first." });
     }
   }
 
@@ -147,7 +155,6 @@ export class Lifecycle {
     try {
       await hypervisor.endProcess(view.lparId);
       await hypervisor.setGates(view.lparId, "closed");
-      await logoutFc(hypervisor, view.lparId);
       hypervisor.update(view.lparId, (row) => ({ ...row, power: "off", failed: false }));
     } finally {
       hypervisor.setTransition(view.lparId, null);

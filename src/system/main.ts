@@ -1,5 +1,5 @@
 /**
- * The process of one managed system: `openlpm system --config FILE`. It holds the truth about its partitions; they and the Virtual I/O Servers outlive it
+ * The process of one managed system: `openlpm system [--config FILE]`. It holds the truth about its partitions; they and the Virtual I/O Servers outlive it
  * and are adopted again. SIGTERM ends this process only.
  *
  *   store -> accelerator -> partitions adopted -> Virtual I/O Servers adopted or started -> migrations taken up -> ready (file `ready` in the run directory)
@@ -7,17 +7,17 @@
 import { randomUUID } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { parse } from "yaml";
 import { z } from "zod";
-import { OlpmError } from "../kit/errors.js";
 import { makeLogger } from "../kit/log.js";
 import { run } from "../kit/run.js";
-import { SystemConfig } from "../wire/system-config.js";
+import { configArgument, readConfigFile } from "../wire/config-file.js";
+import { SYSTEM_CONFIG_FILE, SystemConfig } from "../wire/system-config.js";
 import { Definitions } from "./definitions.js";
 import { SystemHypervisor } from "./hypervisor.js";
 import { Lifecycle } from "./lifecycle.js";
 import { createMigrations } from "./migration/index.js";
 import { chooseAccelerator } from "./qemu/accelerator.js";
+import { makePassable, openTapDevice } from "./qemu/confine.js";
 import { createProcessFactory } from "./qemu/process.js";
 import { SystemServer } from "./server.js";
 import { Store } from "./store.js";
@@ -25,8 +25,10 @@ import { Store } from "./store.js";
 /** Runs until SIGTERM or SIGINT. @throws OlpmError invalid-argument (configuration) */
 export async function runSystem(argv: readonly string[]): Promise<void> {
   process.umask(0o077);
-  const config = readConfig(argv);
-  for (const dir of [config.stateDir, config.runDir, path.join(config.stateDir, "logs")]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const config = readConfigFile(configArgument(argv, SYSTEM_CONFIG_FILE, "system"), SystemConfig, { of: "a managed system", verb: "join" });
+  for (const dir of [config.stateDir, path.join(config.stateDir, "logs")]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makePassable(config.runDir);
+  openTapDevice();
   const ready = path.join(config.runDir, "ready");
   fs.rmSync(ready, { force: true });
   const log = makeLogger("system", config.name, path.join(config.stateDir, "logs", "system.log"));
@@ -58,15 +60,6 @@ export async function runSystem(argv: readonly string[]): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
   fs.writeFileSync(ready, `${process.pid}\n`, { mode: 0o600 });
   log.info({ accelerator, listen: config.listen }, "ready");
-}
-
-function readConfig(argv: readonly string[]): SystemConfig {
-  const at = argv.indexOf("--config");
-  const file = at < 0 ? undefined : argv[at + 1];
-  if (file === undefined) throw new OlpmError("invalid-argument", "usage: openlpm system --config FILE");
-  const parsed = SystemConfig.safeParse(parse(fs.readFileSync(file, "utf8")));
-  if (!parsed.success) throw new OlpmError("invalid-argument", `${file} is no configuration of a managed system: ${z.prettifyError(parsed.error)}`);
-  return parsed.data;
 }
 
 /** True at the first start after a boot of the host, and at the very first. */

@@ -32,13 +32,13 @@ export class Network {
     this.#log = log;
   }
 
-  /** Makes the tap of an adapter and joins it to its VLAN; gives its name. */
-  plug(lparId: LparId, slot: number, vswitchId: number, vlanId: number): Promise<string> {
+  /** Makes the tap of an adapter, which `user` may open, and joins it to its VLAN; gives its name. */
+  plug(lparId: LparId, slot: number, vswitchId: number, vlanId: number, user: number): Promise<string> {
     const tap = tapName(lparId, slot);
     return this.#next(async () => {
       await this.#bridge(vswitchId, vlanId);
       await this.#tryIp("link", "delete", "dev", tap);
-      await this.#ip("tuntap", "add", "dev", tap, "mode", "tap");
+      await this.#ip("tuntap", "add", "dev", tap, "mode", "tap", "user", String(user));
       await this.#ip("link", "set", "dev", tap, "master", bridgeName(vswitchId, vlanId));
       await this.#ip("link", "set", "dev", tap, "up");
       return tap;

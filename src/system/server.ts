@@ -4,7 +4,7 @@
  */
 import type { Server } from "node:tls";
 import { OlpmError } from "../kit/errors.js";
-import type { SystemView } from "../model/system.js";
+import { InactiveProfPolicy, type SystemView } from "../model/system.js";
 import { consoleSystem, type ConsoleSystem } from "../wire/console-system.js";
 import { RpcPeer, type Contract, type EventName, type EventOf, type Handlers } from "../wire/rpc.js";
 import { systemSystem } from "../wire/system-system.js";
@@ -13,6 +13,7 @@ import { unitsOf, whyNotFits } from "./accounting.js";
 import type { Definitions } from "./definitions.js";
 import { activeTrunk, LPARS_MAX, type SystemHypervisor } from "./hypervisor.js";
 import type { Lifecycle } from "./lifecycle.js";
+import { SystemProfiles } from "./system-profiles.js";
 import type { Migrations } from "./migration/index.js";
 import { isOpen } from "./migration/records.js";
 
@@ -38,6 +39,7 @@ interface Parts {
 export class SystemServer {
   readonly #parts: Parts;
   readonly #consoles = new Set<RpcPeer>();
+  readonly #systemProfiles: SystemProfiles;
   #peers = 0;
   #listener: Server | undefined;
   #revision = Date.now();
@@ -46,6 +48,7 @@ export class SystemServer {
   constructor(parts: Parts) {
     this.#parts = parts;
     const { hypervisor } = parts;
+    this.#systemProfiles = new SystemProfiles(hypervisor.store);
     hypervisor.on("lpar.changed", (view) => this.#tell("lpar.changed", view));
     hypervisor.on("lpar.removed", (removed) => this.#tell("lpar.removed", removed));
     hypervisor.on("migration.changed", (record) => this.#tell("migration.changed", record));
@@ -118,11 +121,11 @@ export class SystemServer {
       memory: { installedBytes: capacity.memoryBytes, configurableBytes: capacity.memoryBytes, availableBytes: Math.max(0, available.memoryBytes), firmwareBytes: 0, lmbBytes: config.lmbBytes },
       proc: { installedUnits: capacity.units, configurableUnits: capacity.units, availableUnits: Math.max(0, available.units), minUnitsPerProc: UNITS_PER_PROC_MIN, maxProcsPerLpar: PROCS_PER_LPAR_MAX },
       lparsMax: LPARS_MAX,
+      startPolicy: this.#parts.lifecycle.startPolicy,
       compatModes: ["default", "POWER8", "POWER9_base", "POWER9"],
       vswitches: this.#vswitches(),
       sharedEthernet: running.map((one) => ({ viosLparId: one.lparId, vswitch: one.sea.vswitch, vlanIds: one.sea.vlanIds, trunkSlot: one.sea.trunkSlot, trunkPriority: one.sea.trunkPriority, active: active(one) })),
-      wwpns: { prefix: this.#parts.definitions.wwpns.prefix, remaining: this.#parts.definitions.wwpns.remaining },
-      migration: { activeMax: config.migrationsMax, activeNow: now("active"), inactiveMax: config.migrationsMax, inactiveNow: now("inactive") },
+      migration: { activeMax: config.migrationsMax, activeNow: now("active"), inactiveMax: config.migrationsMax, inactiveNow: now("inactive"), inactiveProfPolicy: store.fact("inactiveProfPolicy", InactiveProfPolicy) ?? "config" },
       pid: process.pid,
       time: new Date().toISOString(),
     };
@@ -142,9 +145,19 @@ export class SystemServer {
     };
     return {
       ...migrations.handlers,
+      "migration.set": async ({ inactiveProfPolicy }) => {
+        if (inactiveProfPolicy !== undefined) hypervisor.store.putFact("inactiveProfPolicy", inactiveProfPolicy);
+        this.#systemChanged();
+        return {};
+      },
       "system.get": async () => this.#systemView(),
       "system.rename": async () => {
         throw new OlpmError("unsupported", "The name of a managed system is in its certificate and configuration, and is changed there.");
+      },
+      "system.configure": async ({ startPolicy }) => {
+        lifecycle.startPolicy = startPolicy;
+        this.#systemChanged();
+        return {};
       },
       "lpar.list": async () => ({ lpars: hypervisor.views() }),
       "lpar.create": async (params) => ({ lparId: definitions.create(params) }),
@@ -154,6 +167,9 @@ export class SystemServer {
       "profile.remove": async (params) => nothing(definitions.removeProfile(params)),
       "profile.save": async (params) => nothing(definitions.saveProfile(params)),
       "profile.apply": async (params) => nothing(definitions.applyProfile(params)),
+      "sysprof.list": async () => ({ profiles: this.#systemProfiles.list() }),
+      "sysprof.put": async (params) => nothing(this.#systemProfiles.put(params)),
+      "sysprof.remove": async ({ name }) => nothing(this.#systemProfiles.remove(name)),
       "lpar.activate": (params) => nothing(lifecycle.activate(params)),
       "lpar.shutdown": (params) => nothing(lifecycle.shutdown(params)),
       "adapter.add": (params) => nothing(definitions.addAdapter(params)),

@@ -18,6 +18,7 @@ import { systemVios, type ViosConfig, type ViosDevices } from "../wire/system-vi
 import { connectUnix } from "../wire/transport.js";
 import { mtmsText } from "../model/system.js";
 import type { ViosHandle } from "./contract.js";
+import { makePassable, partitionAccount } from "./qemu/confine.js";
 
 /** From start to its `ready` file: Node starts, the SAN is asked, the storage daemon answers. */
 const START_MS_MAX = 60_000;
@@ -64,7 +65,7 @@ export class ViosSupervisor {
   async start(hardware: ViosHardware, devices: ViosDevices): Promise<void> {
     const at = this.#paths(hardware);
     fs.rmSync(at.dir, { recursive: true, force: true });
-    fs.mkdirSync(at.dir, { recursive: true, mode: 0o700 });
+    makePassable(at.dir);
     fs.writeFileSync(at.config, JSON.stringify(this.#viosConfig(hardware, devices)), { mode: 0o600 });
     const out = fs.openSync(at.output, "w", 0o600);
     const main = path.resolve(import.meta.dirname, "../main.js");
@@ -176,6 +177,7 @@ export class ViosSupervisor {
       logFile: path.join(this.#config.stateDir, "logs", `${hardware.name}.log`),
       socket: at.socket,
       nbdSocket: at.nbd,
+      nbdGroup: partitionAccount()?.gid ?? null,
       san: hardware.san,
       sea: [{ name: "ent0", uplink: hardware.uplink, trunk: trunkInterface(0), vlanIds: hardware.sea.vlanIds, address: hardware.address, prefix: hardware.prefix }],
       mover: hardware.msp ? { host: hardware.address, port: hardware.moverPort, concurrentMax: hardware.moverConcurrentMax, tls: hardware.tls } : null,

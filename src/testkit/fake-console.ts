@@ -2,9 +2,10 @@
 import { z } from "zod";
 import { OlpmError } from "../kit/errors.js";
 import { silentLogger } from "../kit/log.js";
+import { LparId } from "../model/ids.js";
 import { LparView } from "../model/lpar.js";
 import type { MigrationRecord } from "../model/migration.js";
-import { SystemView } from "../model/system.js";
+import { SystemView, type SystemProfile } from "../model/system.js";
 import { mbToBytes } from "../model/units.js";
 import { findLpar, findSystem } from "../console/inventory/inventory.js";
 import { consoleSystem } from "../wire/console-system.js";
@@ -76,6 +77,7 @@ const systemView = (name: string, serial: string): SystemView =>
     memory: { installedBytes: 8 * GIB, configurableBytes: 8 * GIB, availableBytes: 7 * GIB, firmwareBytes: 0, lmbBytes: mbToBytes(256) },
     proc: { installedUnits: 400, configurableUnits: 400, availableUnits: 300, minUnitsPerProc: 5, maxProcsPerLpar: 8 },
     lparsMax: 256,
+    startPolicy: "autostart",
     compatModes: ["default", "POWER8", "POWER9_base", "POWER9"],
     vswitches: [{ name: "ETHERNET0", mode: "VEB", vlanIds: [1, 10, 20, 30] }],
     sharedEthernet: [],
@@ -94,18 +96,20 @@ export interface FakeSystem {
   refreshes: number;
   /** partitions whose agent does not answer when it is asked */
   silentGuests: number[];
+  systemProfiles: SystemProfile[];
   /** what it was asked to change: method and parameters, which the contract allows */
   changes: { readonly method: string; readonly params: unknown }[];
   /** what it says to the next changes, when it refuses them */
   refusal?: OlpmError;
 }
+const systemProfiles = (): SystemProfile[] => [{ name: "night", members: [{ lparId: LparId.parse(3), lparName: "db01", profile: "normal" }, { lparId: LparId.parse(4), lparName: "batch02", profile: "big" }] }];
 export const fakeSystems = (): [FakeSystem, FakeSystem] => [
-  { name: "ms01", connected: true, view: systemView("ms01", "7800A01"), lpars: [vios(1, "vios1", "10.0.0.11"), db01(), batch02()], records: [], refreshes: 0, silentGuests: [], changes: [] },
-  { name: "ms02", connected: true, view: systemView("ms02", "7800A02"), lpars: [vios(1, "vios2", "10.0.0.12")], records: [], refreshes: 0, silentGuests: [], changes: [] },
+  { name: "ms01", connected: true, view: systemView("ms01", "7800A01"), lpars: [vios(1, "vios1", "10.0.0.11"), db01(), batch02()], systemProfiles: systemProfiles(), records: [], refreshes: 0, silentGuests: [], changes: [] },
+  { name: "ms02", connected: true, view: systemView("ms02", "7800A02"), lpars: [vios(1, "vios2", "10.0.0.12")], systemProfiles: [], records: [], refreshes: 0, silentGuests: [], changes: [] },
 ];
 
 /** Methods that only look. */
-const LOOKS = ["system.get", "lpar.list", "vswitch.list", "migration.list", "migration.get", "migration.checkGuest", "vios.command"];
+const LOOKS = ["system.get", "lpar.list", "vswitch.list", "migration.list", "migration.get", "migration.checkGuest", "vios.command", "sysprof.list"];
 /** As the real one: parameters by the contract, then an answer by the contract. @throws OlpmError internal when a command sends what the contract does not allow */
 function answer(system: FakeSystem, method: string, params: { readonly lparId?: number }): unknown {
   const known = (consoleSystem.methods as Readonly<Record<string, { readonly params: z.ZodType }>>)[method];
@@ -119,6 +123,7 @@ function answer(system: FakeSystem, method: string, params: { readonly lparId?: 
   const answers: Readonly<Record<string, unknown>> = {
     "migration.list": { records: system.records },
     "migration.checkGuest": { answered, agreed: answered, detail: answered ? "" : "no answer within 2000 ms" },
+    "sysprof.list": { profiles: system.systemProfiles },
     "lpar.create": { lparId: 9 },
     "vterm.open": { session: "s1" },
     "vios.command": { stdout: "", stderr: "", code: 0 },
@@ -159,7 +164,7 @@ export function fakeConsole(systems: readonly FakeSystem[], validation?: Validat
   const all = systems.map(managed);
   let [out, err] = ["", ""];
   const moves: string[] = [];
-  const nothingFound: ValidationResult = { findings: [], type: "active", possibleScsi: [], suggestedScsi: [], possibleFc: [], suggestedFc: [], possibleMsps: [] };
+  const nothingFound: ValidationResult = { findings: [], type: "active", possibleScsi: [], suggestedScsi: [], possibleMsps: [] };
   const context: CommandContext = {
     user: "hscroot",
     taskRole: "hmcsuperadmin",

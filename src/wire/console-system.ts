@@ -3,10 +3,10 @@
  * it is answered; every migration call is keyed by the migration's id and may be repeated: the same call gives the same answer.
  */
 import { z } from "zod";
-import { Generation, LparId, LunId, MigrationId, SlotNumber, Wwpn } from "../model/ids.js";
-import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualFcAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
+import { Generation, LparId, LunId, MigrationId, SlotNumber } from "../model/ids.js";
+import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
 import { MigrationEnd, MigrationError, MigrationRecord } from "../model/migration.js";
-import { SystemView, VirtualSwitch } from "../model/system.js";
+import { InactiveProfPolicy, StartPolicy, SystemProfile, SystemView, VirtualSwitch } from "../model/system.js";
 
 const Nothing = z.object({});
 const ByLpar = z.object({ lparId: LparId });
@@ -21,17 +21,6 @@ export type PlannedStorage = z.infer<typeof PlannedStorage>;
 export const LunVisibility = z.object({ viosLparId: LparId, lun: LunId, visible: z.boolean(), bytes: z.number().int().nullable(), inUse: z.boolean(), detail: z.string() });
 export type LunVisibility = z.infer<typeof LunVisibility>;
 
-/**
- * One virtual Fibre Channel adapter of the moving partition on the destination: `wwpn` is the name of the pair that logs in there, `luns` what it has to see, in the
- * order in which the partition has them; none for a partition that is off. viosSlot null: a free one.
- */
-export const PlannedFc = z.object({ clientSlot: SlotNumber, viosLparId: LparId, viosSlot: SlotNumber.nullable(), port: z.string(), wwpn: Wwpn, luns: z.array(z.object({ lun: LunId, lunBytes: z.number().int() })) });
-export type PlannedFc = z.infer<typeof PlannedFc>;
-
-/** What the SAN shows to one WWPN through one port of a VIOS. `targets`: names of the SAN's own ports; `availablePorts`: virtual adapters that the port can still take. */
-export const FcVisibility = z.object({ viosLparId: LparId, port: z.string(), wwpn: Wwpn, targets: z.array(z.string()), luns: z.array(z.object({ lun: LunId, bytes: z.number().int() })), availablePorts: z.number().int(), detail: z.string() });
-export type FcVisibility = z.infer<typeof FcVisibility>;
-
 /** Answer of the guest's own scripts to a mobility event (lpm-process 2.3 rule 2). */
 export const GuestVerdict = z.object({ answered: z.boolean(), agreed: z.boolean(), detail: z.string() });
 export type GuestVerdict = z.infer<typeof GuestVerdict>;
@@ -41,24 +30,29 @@ export const consoleSystem = {
   methods: {
     "system.get": { params: Nothing, result: SystemView },
     "system.rename": { params: z.object({ name: z.string() }), result: Nothing },
+    "system.configure": { params: z.object({ startPolicy: StartPolicy }), result: Nothing },
     "lpar.list": { params: Nothing, result: z.object({ lpars: z.array(LparView) }) },
 
     /** lparId null: the lowest free one. Adapters without MAC get one. */
     "lpar.create": { params: z.object({ lparId: LparId.nullable(), name: LparName, environment: LparEnvironment, settings: LparSettings, profile: Profile }), result: z.object({ lparId: LparId }) },
     "lpar.remove": { params: ByLpar.extend({ removeServerAdapters: z.boolean() }), result: Nothing },
     "lpar.modify": { params: ByLpar.extend({ newName: LparName.optional(), settings: LparSettings.partial().optional(), defaultProfile: ProfileName.optional() }), result: Nothing },
-    "profile.put": { params: ByLpar.extend({ profile: Profile, mustExist: z.boolean(), mayReplace: z.boolean() }), result: Nothing },
+    "profile.put": { params: ByLpar.extend({ profile: Profile, newName: ProfileName.optional(), mustExist: z.boolean(), mayReplace: z.boolean() }), result: Nothing },
     "profile.remove": { params: ByLpar.extend({ name: ProfileName }), result: Nothing },
     /** saves the current configuration as a profile */
     "profile.save": { params: ByLpar.extend({ name: ProfileName, force: z.boolean() }), result: Nothing },
     /** makes a profile the current configuration of a partition that is not activated */
     "profile.apply": { params: ByLpar.extend({ name: ProfileName }), result: Nothing },
+    "sysprof.list": { params: Nothing, result: z.object({ profiles: z.array(SystemProfile) }) },
+    /** members null: as they are */
+    "sysprof.put": { params: z.object({ name: ProfileName, newName: ProfileName.optional(), members: z.array(z.object({ lparId: LparId, profile: ProfileName })).max(1024).nullable(), mustExist: z.boolean() }), result: Nothing },
+    "sysprof.remove": { params: z.object({ name: ProfileName }), result: Nothing },
     /** returns when accepted; the state tells the rest */
     "lpar.activate": { params: ByLpar.extend({ profile: ProfileName.nullable(), bootMode: BootMode.nullable(), keylock: z.enum(["norm", "manual"]).nullable() }), result: Nothing },
     "lpar.shutdown": { params: ByLpar.extend({ how: z.enum(["os", "delayed", "immediate"]), restart: z.boolean() }), result: Nothing },
 
     /** Virtual adapters of the current configuration; of a running client partition only where the hypervisor can. */
-    "adapter.add": { params: ByLpar.extend({ adapter: z.discriminatedUnion("kind", [z.object({ kind: z.literal("scsi"), value: VirtualScsiAdapter }), z.object({ kind: z.literal("ethernet"), value: VirtualEthernetAdapter }), z.object({ kind: z.literal("fc"), value: VirtualFcAdapter })]) }), result: Nothing },
+    "adapter.add": { params: ByLpar.extend({ adapter: z.discriminatedUnion("kind", [z.object({ kind: z.literal("scsi"), value: VirtualScsiAdapter }), z.object({ kind: z.literal("ethernet"), value: VirtualEthernetAdapter })]) }), result: Nothing },
     "adapter.remove": { params: ByLpar.extend({ slot: SlotNumber, force: z.boolean() }), result: Nothing },
     "vswitch.put": { params: z.object({ name: z.string(), newName: z.string().optional(), mode: z.enum(["VEB", "VEPA"]).optional(), mustExist: z.boolean() }), result: Nothing },
     "vswitch.remove": { params: z.object({ name: z.string() }), result: Nothing },
@@ -76,12 +70,13 @@ export const consoleSystem = {
 
     // Migration: facts that only the system can find out. Nothing is changed by these.
     "migration.probeStorage": { params: z.object({ luns: z.array(LunId) }), result: z.object({ found: z.array(LunVisibility) }) },
-    /** trial login of these names through the ports of the running VIOSes; null: all of them */
-    "migration.probeFc": { params: z.object({ wwpns: z.array(Wwpn).max(128), viosLparIds: z.array(LparId).nullable() }), result: z.object({ found: z.array(FcVisibility) }) },
     "migration.probeMover": { params: z.object({ mspLparId: LparId, peer: Endpoint }), result: z.object({ reachable: z.boolean(), detail: z.string() }) },
     /** where the mover of this VIOS is reached */
     "migration.moverAddress": { params: z.object({ mspLparId: LparId }), result: Endpoint },
     "migration.checkGuest": { params: ByLpar, result: GuestVerdict },
+
+    /** what `migrlpar -o set` changes */
+    "migration.set": { params: z.object({ inactiveProfPolicy: InactiveProfPolicy.optional() }), result: Nothing },
 
     // Migration: source side.
     /** takes the partition's lock and a migration slot, writes the record; `peer`: where the destination system is reached, for what the two settle alone */
@@ -106,7 +101,7 @@ export const consoleSystem = {
 
     // Migration: destination side.
     "migration.reserve": {
-      params: z.object({ id: MigrationId, peer: Endpoint, type: z.enum(["active", "inactive"]), source: MigrationEnd, destination: MigrationEnd, lparId: LparId.nullable(), generation: Generation, definition: LparDefinition, storage: z.array(PlannedStorage), fc: z.array(PlannedFc).default([]), ticket: z.string(), console: z.string() }),
+      params: z.object({ id: MigrationId, peer: Endpoint, type: z.enum(["active", "inactive"]), source: MigrationEnd, destination: MigrationEnd, lparId: LparId.nullable(), generation: Generation, definition: LparDefinition, storage: z.array(PlannedStorage), ticket: z.string(), console: z.string() }),
       result: z.object({ lparId: LparId }),
     },
     /** logs in to the LUNs (identity checked) and makes the server adapters; their gates stay closed */

@@ -1,49 +1,77 @@
-/** Configuration file of a managed system process (YAML; docs/operate.md explains each key). */
+/** Configuration file of a managed system process (YAML). The descriptions are the manual: docs/operate.md prints them. */
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { LparId, SlotNumber, VlanId } from "../model/ids.js";
 import { Mtms, SystemName } from "../model/system.js";
 import { LparName } from "../model/lpar.js";
 
-const Tls = z.object({ ca: z.string(), cert: z.string(), key: z.string() });
+export const SYSTEM_CONFIG_FILE = "/etc/openlpm/system.yaml";
+export const TLS_DIR = "/etc/openlpm/tls";
+
+export const NativeDir = z
+  .string()
+  .nullable()
+  .default(null)
+  .transform((dir) => dir ?? fileURLToPath(new URL("../../../native/build", import.meta.url)))
+  .describe("the native programs; null: those of this installation");
+export const Port = z.number().int().min(0).max(65535);
+/** Files of one certificate; by default those that `openlpm init` and `openlpm join` write. */
+export const TlsKeys = (certificate?: string) => {
+  const files = z.strictObject({ ca: z.string(), cert: z.string(), key: z.string() });
+  return certificate === undefined ? files : files.default({ ca: `${TLS_DIR}/ca.crt`, cert: `${TLS_DIR}/${certificate}.crt`, key: `${TLS_DIR}/${certificate}.key` });
+};
+/** Kernel names of network interfaces: at most 15 bytes, no blank, no slash. */
+const InterfaceName = z.string().regex(/^[^\s/:]{1,15}$/, "an interface's name has 1 to 15 characters without blanks, / and :");
+
+/** A network adapter that a VIOS owns, made from one of the host's. */
+export const ViosInterface = z.strictObject({
+  name: InterfaceName.describe("its name in the VIOS's namespace"),
+  from: InterfaceName.describe("the host's interface, or the host's bridge"),
+  kind: z.enum(["move", "bridge", "macvlan"]).describe("`move`: the host's adapter itself, which the host gives up while the VIOS has it; `bridge`: a port of the host's bridge `from`; `macvlan`: beside the host on its adapter (for the SAN only: it carries no other addresses than its own, so that no partition behind it would be heard)"),
+  address: z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/, "an address with its prefix: 10.9.1.21/24").nullable().default(null).describe("address with prefix, for the SAN's side; the uplink has none, since the VIOS puts its own on the shared Ethernet adapter"),
+  mtu: z.number().int().min(1280).max(65535).nullable().default(null).describe("octets in a frame; null: as it is"),
+});
+export type ViosInterface = z.infer<typeof ViosInterface>;
 
 /** The physical side of a VIOS: what no profile can say. The partition itself is defined at first start from this. */
-export const ViosHardware = z.object({
-  lparId: LparId,
-  name: LparName,
-  namespace: z.string(),
-  san: z.object({ portals: z.array(z.string()), initiatorName: z.string() }),
-  /** the namespace's interface to the LAN, and the VIOS's own address there */
-  uplink: z.string(),
-  address: z.string(),
-  prefix: z.number().int(),
-  sea: z.object({ vswitch: z.string(), vlanIds: z.array(VlanId), trunkSlot: SlotNumber, trunkPriority: z.number().int() }),
-  msp: z.boolean(),
-  moverPort: z.number().int(),
-  moverConcurrentMax: z.number().int().default(4),
-  tls: Tls,
+export const ViosHardware = z.strictObject({
+  lparId: LparId.describe("partition ID"),
+  name: LparName.describe("partition name, as in its certificate (`vios:SYSTEM/NAME`)"),
+  namespace: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a namespace's name has 1 to 64 letters, digits, `.`, `_` and `-`").describe("network namespace of the VIOS (`ip netns`), made when it is not there"),
+  interfaces: z.array(ViosInterface).default([]).describe("its physical adapters, put into the namespace before it starts; empty: somebody else puts them there"),
+  san: z.strictObject({
+    portals: z.array(z.string().regex(/^.+:\d+$/, "a portal is ADDRESS:PORT, for example 10.9.1.1:3260")).describe("iSCSI portals of the array, ADDRESS:PORT"),
+    initiatorName: z.string().regex(/^(iqn|eui|naa)\./, "an initiator's name begins with iqn., eui. or naa.").describe("the name by which the array knows this VIOS"),
+  }),
+  uplink: InterfaceName.describe("the interface to the LAN, by its name in the namespace; the shared Ethernet adapter bridges it to the virtual switch"),
+  address: z.string().describe("the VIOS's own address on the LAN, where its mover listens"),
+  prefix: z.number().int().min(0).max(128).describe("prefix length of that address"),
+  sea: z
+    .strictObject({ vswitch: z.string(), vlanIds: z.array(VlanId).min(1), trunkSlot: SlotNumber, trunkPriority: z.number().int().min(1).max(15) })
+    .describe("shared Ethernet adapter: `vswitch`, `vlanIds`, `trunkSlot` (virtual slot of its trunk adapter), `trunkPriority` (of the VIOSes with one VLAN that run, the lowest carries the traffic)"),
+  msp: z.boolean().default(true).describe("is a mover service partition"),
+  moverPort: Port.default(4420).describe("port of its mover"),
+  moverConcurrentMax: z.number().int().min(1).default(4).describe("migrations that its mover carries at the same time"),
+  tls: TlsKeys().describe("files of its certificate: `ca`, `cert`, `key`"),
 });
 export type ViosHardware = z.infer<typeof ViosHardware>;
 
-export const SystemConfig = z.object({
-  name: SystemName,
-  mtms: Mtms,
-  /** durable: database, console logs */
-  stateDir: z.string(),
-  /** sockets and pids; short, since a unix socket's path has at most 107 bytes */
-  runDir: z.string(),
-  /** network namespace of the hypervisor: virtual switches and taps are made here; null: the process's own */
-  namespace: z.string().nullable(),
-  listen: z.object({ host: z.string(), port: z.number().int() }),
-  tls: Tls,
-  memoryBytes: z.number().int(),
-  lmbBytes: z.number().int(),
-  processors: z.number().int(),
-  image: z.object({ kernel: z.string(), initrd: z.string() }),
-  accelerator: z.enum(["auto", "tcg", "kvm"]).default("auto"),
-  vswitches: z.array(z.string()).default(["ETHERNET0"]),
-  migrationsMax: z.number().int().default(8),
-  vioses: z.array(ViosHardware),
-  /** directory with the native programs */
-  nativeDir: z.string(),
+export const SystemConfig = z.strictObject({
+  name: SystemName.describe("name of the managed system, as in its certificate (`system:NAME`); `-m` of every command"),
+  mtms: Mtms.describe("machine type and model (`typeModel`, 9009-42A) and serial number (`serial`, seven characters) as the HMC shows them; different for each host"),
+  stateDir: z.string().default("/var/lib/openlpm/system").describe("durable: database, logs, partitions' console logs; 0700"),
+  runDir: z.string().default("/run/openlpm/system").describe("sockets and pids; a short path, since a socket's path has at most 107 bytes"),
+  namespace: z.string().nullable().default(null).describe("network namespace for virtual switches; null: the process's own"),
+  listen: z.strictObject({ host: z.string(), port: Port.default(4410) }).describe("`host` and `port` for consoles and other systems (mutual TLS); an address that they can reach, not 0.0.0.0"),
+  tls: TlsKeys("system").describe("the authority's certificate, and this system's certificate and key"),
+  memoryBytes: z.number().int().min(1 << 28).describe("memory that partitions may have together"),
+  lmbBytes: z.number().int().default(16 << 20).describe("size of a logical memory block"),
+  processors: z.number().int().min(1).describe("processors that partitions may have together"),
+  image: z.strictObject({ kernel: z.string(), initrd: z.string() }).default({ kernel: "/var/lib/openlpm/image/vmlinux", initrd: "/var/lib/openlpm/image/initrd.gz" }).describe("what partitions boot (`kernel`, `initrd`); their root file system is on their LUN"),
+  accelerator: z.enum(["auto", "tcg", "kvm"]).default("auto").describe("`auto`: KVM when a test boot succeeds, otherwise emulation; or `kvm`, `tcg`"),
+  vswitches: z.array(z.string()).default(["ETHERNET0"]).describe("virtual switches made at the first start"),
+  migrationsMax: z.number().int().min(1).default(8).describe("migrations at the same time, in and out"),
+  vioses: z.array(ViosHardware).describe("the physical side of each Virtual I/O Server"),
+  nativeDir: NativeDir,
 });
 export type SystemConfig = z.infer<typeof SystemConfig>;

@@ -2,6 +2,7 @@
  * Sockets under the RPC: mutual TLS between hosts, unix sockets (0600) on one. A certificate's common name is its holder's role and name,
  * for example `system:ms01`; the receiver gets it as `caller`. Both sides trust the site's authority only.
  */
+import type { X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import net from "node:net";
 import tls from "node:tls";
@@ -28,12 +29,33 @@ function peerName(socket: tls.TLSSocket): string {
 /** A pending log-in (TCP accepted, TLS not finished) is dropped after this long. */
 const HANDSHAKE_MS_MAX = 10_000;
 
-/** Listens for mutually authenticated TLS. Resolves when it listens; `address().port` tells the port when 0 was asked. */
-export function listenTls(where: { host: string; port: number }, files: TlsFiles, onPeer: (accepted: Accepted) => void): Promise<tls.Server> {
-  const server = tls.createServer({ ...loadTls(files), requestCert: true, rejectUnauthorized: true, handshakeTimeout: HANDSHAKE_MS_MAX }, (socket) => {
+/** A renewed certificate is used for new connections within this. */
+const RENEWAL_LOOK_MS = 60_000;
+/** `caller` of who shows no certificate of this site, where such are taken at all. */
+export const STRANGER = "stranger";
+
+/**
+ * Listens for mutually authenticated TLS. Resolves when it listens; `address().port` tells the port when 0 was asked. With `strangers` callers without a
+ * certificate of this site are taken as well, as `STRANGER`: for enrolment only.
+ */
+export function listenTls(where: { host: string; port: number }, files: TlsFiles, onPeer: (accepted: Accepted) => void, options: { readonly strangers?: boolean } = {}): Promise<tls.Server> {
+  const server = tls.createServer({ ...loadTls(files), requestCert: true, rejectUnauthorized: options.strangers !== true, handshakeTimeout: HANDSHAKE_MS_MAX }, (socket) => {
     socket.setNoDelay(true);
-    onPeer({ socket, caller: peerName(socket) });
+    onPeer({ socket, caller: socket.authorized ? peerName(socket) : STRANGER });
   });
+  const read = (): number => fs.statSync(files.cert).mtimeMs;
+  let since = read();
+  const renewal = setInterval(() => {
+    try {
+      const now = read();
+      if (now !== since) server.setSecureContext(loadTls(files));
+      since = now;
+    } catch {
+      // the files are being replaced: the next look finds them
+    }
+  }, RENEWAL_LOOK_MS);
+  renewal.unref();
+  server.on("close", () => clearInterval(renewal));
   server.on("tlsClientError", () => undefined); // a peer without a certificate of this site; its own side learns why
   return listening(server, () => server.listen(where.port, where.host));
 }
@@ -53,6 +75,23 @@ export async function connectTls(where: { host: string; port: number }, files: T
   } catch (error) {
     socket.destroy();
     throw toOlpmError(error, `connecting to ${expect} at ${where.host}:${where.port}`);
+  }
+}
+
+/**
+ * Connects to who is not known yet, without a certificate. The caller has to compare `certificate` with what it trusts before it says anything.
+ * @throws OlpmError peer-lost | timeout
+ */
+export async function connectUnverified(where: { host: string; port: number }, deadlineMs = 5_000): Promise<{ readonly socket: tls.TLSSocket; readonly certificate: X509Certificate }> {
+  const socket = tls.connect({ host: where.host, port: where.port, minVersion: "TLSv1.3", rejectUnauthorized: false, checkServerIdentity: () => undefined });
+  try {
+    await within(ready(socket, "secureConnect"), deadlineMs, `connecting to ${where.host}:${where.port}`);
+    const certificate = socket.getPeerX509Certificate();
+    if (!certificate) throw new OlpmError("not-authorised", `${where.host}:${where.port} shows no certificate`);
+    return { socket, certificate };
+  } catch (error) {
+    socket.destroy();
+    throw toOlpmError(error, `connecting to ${where.host}:${where.port}`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** Attributes of partitions, `lssyscfg -r lpar` (hmc-cli 4.3), in the order in which they are printed. Each once; chsyscfg reads `set` from here. */
 import type { LparSettings, LparView } from "../../model/lpar.js";
 import type { SystemView } from "../../model/system.js";
-import type { Attribute } from "../grammar/list-output.js";
+import { absent, type Attribute } from "../grammar/list-output.js";
 import { logicalSerial, LPAR_STATE_TEXT } from "./names.js";
 
 export interface LparObject {
@@ -63,7 +63,10 @@ export const LPAR_ATTRIBUTES: readonly LparAttribute[] = [
   { name: "uuid", read: ({ lpar }) => lpar.definition.uuid.toUpperCase(), onlyAsked: true },
   { name: "power_ctrl_lpar_names", read: () => "none", onlyAsked: true },
   { name: "rmc_osshutdown_capable", read: (object) => (vios(object) ? undefined : flag(object.lpar.runtime.rmc === "active")), onlyAsked: true },
-  { name: "secure_boot", read: () => "0", onlyAsked: true },
-  { name: "curr_secure_boot", read: () => "0", onlyAsked: true },
-  { name: "pend_secure_boot", read: () => "0", onlyAsked: true },
+  // 0 is the HMC's word for a partition without: a number that clients read as one.
+  ...["secure_boot", "curr_secure_boot", "pend_secure_boot", "linux_dynamic_key_secure_boot", "keystore_kbytes", "keystore_signed_updates", "keystore_signed_updates_without_verification", "kvm_capable", "powervm_mgmt_capable"].map((name): LparAttribute => ({ name, read: () => "0", onlyAsked: true })),
+  ...absent("there is no virtual TPM", "vtpm_version", "vtpm_encryption"),
+  ...absent("partitions are not restarted on other systems", "remote_restart_status"),
+  ...absent("virtual serial numbers are bought from the manufacturer", "virtual_serial_num"),
+  ...absent("it is for IBM i, which is not supported", "ipl_source", "load_source_slot", "console_slot", "os400_restricted_io_mode"),
 ];

@@ -1,7 +1,7 @@
 /** Attributes of managed systems: `lssyscfg -r sys` (hmc-cli 4.2), `lshwres --level sys` (6.2, 6.4), `lslparmigr -r sys` (3.2). Only what is known is here. */
 import { bytesToMb, unitsToText } from "../../model/units.js";
 import type { ManagedSystem } from "../contract.js";
-import type { Attribute } from "../grammar/list-output.js";
+import { absent, type Attribute } from "../grammar/list-output.js";
 import { hmcTime, SYSTEM_STATE_TEXT } from "./names.js";
 
 type Table = readonly Attribute<ManagedSystem>[];
@@ -9,11 +9,11 @@ const view = (system: ManagedSystem) => system.view;
 /** `unavailable` is printed for what only a connected system can say. */
 const live = (read: (v: NonNullable<ManagedSystem["view"]>) => string | readonly string[]) => (system: ManagedSystem) => (system.connected && system.view ? read(system.view) : "unavailable");
 
-/** A capability of other platforms that this one has not. */
-function absent(name: string): Table[number] {
-  return { name, read: live(() => "0") };
-}
+/** Capabilities of other platforms that this one has not: 0 is the HMC's word for that. */
+const without = (...names: readonly string[]): Table => names.map((name) => ({ name, read: live(() => "0") }));
+const capable = (...names: readonly string[]): Table => names.map((name) => ({ name, read: live(() => "1") }));
 
+/** In the HMC's order. */
 export const SYSTEM_ATTRIBUTES: Table = [
   { name: "name", read: (system) => system.name },
   { name: "type_model", read: (system) => view(system)?.mtms.typeModel ?? "unavailable" },
@@ -22,25 +22,40 @@ export const SYSTEM_ATTRIBUTES: Table = [
   { name: "state", read: (system) => (system.connected && system.view ? SYSTEM_STATE_TEXT[system.view.state] : "No Connection") },
   { name: "detailed_state", read: () => "None" },
   { name: "sys_time", read: live((v) => hmcTime(v.time)) },
-  { name: "active_lpar_mobility_capable", read: live(() => "1") },
-  { name: "inactive_lpar_mobility_capable", read: live(() => "1") },
-  ...["active_mem_expansion_capable", "active_mem_sharing_capable", "cod_mem_capable", "cod_proc_capable", "dynamic_platform_optimization_capable", "huge_page_mem_capable"].map(absent),
-  { name: "lpar_proc_compat_mode_capable", read: live(() => "1") },
-  ...["lpar_remote_restart_capable", "powervm_lpar_remote_restart_capable", "lpar_suspend_capable"].map(absent),
-  { name: "micro_lpar_capable", read: live(() => "1") },
-  { name: "os400_capable", read: live(() => "0") },
-  { name: "shared_eth_failover_capable", read: live(() => "1") },
-  { name: "virtual_fc_capable", read: live(() => "1") },
-  { name: "virtual_io_server_capable", read: live(() => "1") },
-  { name: "virtual_switch_capable", read: live(() => "1") },
+  { name: "power_off_policy", read: live(() => "0") },
+  ...capable("active_lpar_mobility_capable", "inactive_lpar_mobility_capable"),
+  ...without("active_lpar_share_idle_procs_capable", "active_mem_expansion_capable", "hardware_active_mem_expansion_capable", "active_mem_sharing_capable", "addr_broadcast_perf_policy_capable", "bsr_capable", "cod_mem_capable", "cod_proc_capable"),
+  ...without("dynamic_platform_optimization_capable", "electronic_err_reporting_capable", "firmware_power_saver_capable", "hardware_power_saver_capable", "hardware_discovery_capable", "hca_capable", "huge_page_mem_capable", "lhea_capable", "lpar_avail_priority_capable"),
+  ...capable("lpar_proc_compat_mode_capable"),
+  ...without("lpar_remote_restart_capable", "powervm_lpar_remote_restart_capable", "lpar_suspend_capable"),
+  ...capable("micro_lpar_capable"),
+  ...without("os400_capable", "redundant_err_path_reporting_capable"),
+  ...capable("shared_eth_failover_capable"),
+  ...without("sni_msg_passing_capable", "sp_failover_capable", "vet_activation_capable", "virtual_fc_capable"),
+  ...capable("virtual_io_server_capable", "virtual_switch_capable"),
+  ...without("vsn_phase2_capable", "vsi_on_veth_capable"),
   { name: "max_lpars", read: live((v) => String(v.lparsMax)) },
+  { name: "power_on_lpar_start_policy", read: live((v) => v.startPolicy) },
   { name: "lpar_proc_compat_modes", read: live((v) => v.compatModes) },
+  { name: "os400_lpar_mobility_capable", read: live(() => "0"), onlyAsked: true },
   { name: "uuid", read: live((v) => v.uuid), onlyAsked: true },
   { name: "capabilities", read: live(() => ["active_lpar_mobility_capable", "inactive_lpar_mobility_capable", "lpar_proc_compat_mode_capable", "micro_lpar_capable"]), onlyAsked: true },
   // Ours: what the partitions run on.
   { name: "openlpm_accelerator", read: live((v) => v.hypervisor.accelerator), onlyAsked: true },
   { name: "openlpm_accelerator_reason", read: live((v) => v.hypervisor.acceleratorReason), onlyAsked: true },
   { name: "openlpm_qemu_version", read: live((v) => v.hypervisor.qemuVersion), onlyAsked: true },
+  ...absent("it has one address", "ipaddr_secondary"),
+  ...absent("it is for IBM i, which is not supported", "assign_5250_cpw_percent"),
+  ...absent("partitions are not grouped, suspended or restarted elsewhere", "max_power_ctrl_lpars", "max_remote_restart_capable_lpars", "max_suspend_capable_lpars", "suspend_capable"),
+  ...absent("there is no host channel adapter", "hca_bandwidth_capabilities"),
+  ...absent("there is no service partition", "service_lpar_id", "service_lpar_name"),
+  ...absent("errors are not reported to a manufacturer", "electronic_err_reporting"),
+  ...absent(
+    "a host has no service processor that this console could ask",
+    ...["sys_keylock", "power_on_side", "power_on_speed", "power_on_speed_override"].flatMap((name) => [`curr_${name}`, `pend_${name}`]),
+    ...["power_on_type", "power_on_option", "pend_power_on_option", "pend_power_on_lpar_start_policy", "power_on_method", "power_on_attr", "sp_boot_attr", "sp_boot_major_type", "sp_boot_minor_type", "sp_version", "mfg_default_config"],
+    ...["mfg_default_ipl_source", "mfg_default_boot_mode"].flatMap((name) => [`curr_${name}`, `pend_${name}`]),
+  ),
 ];
 
 export const SYSTEM_MEMORY: Table = [
@@ -84,5 +99,5 @@ export const SYSTEM_MIGRATION: Table = [
   { name: "active_lpar_mobility_capable", read: live(() => "1") },
   { name: "num_active_migrations_supported", read: live((v) => String(v.migration.activeMax)) },
   { name: "num_active_migrations_in_progress", read: live((v) => String(v.migration.activeNow)) },
-  { name: "inactive_prof_policy", read: live(() => "prof") },
+  { name: "inactive_prof_policy", read: live((v) => v.migration.inactiveProfPolicy) },
 ];

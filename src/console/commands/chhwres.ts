@@ -1,7 +1,6 @@
 import { OlpmError } from "../../kit/errors.js";
 import { LparId, SlotNumber, VlanId } from "../../model/ids.js";
 import type { LparView } from "../../model/lpar.js";
-import { parseWwpns } from "../attributes/adapters.js";
 import type { CommandContext, ManagedSystem } from "../contract.js";
 import { missingParameter } from "../grammar/options.js";
 import { parseRecord, splitList, valueOf, type RecordItem } from "../grammar/record.js";
@@ -12,7 +11,7 @@ import { LPAR_OPTIONS, lparOf, SYSTEM_OPTION, systemOf } from "./targets.js";
 export const chhwres: Command = {
   name: "chhwres",
   summary: "changes hardware resources: virtual adapters and virtual switches",
-  synopsis: ["chhwres -r virtualio -m managed-system -o a {-p partition-name | --id partition-ID} --rsubtype {scsi | fc | eth} [-s virtual-slot] -a \"attributes\"", "chhwres -r virtualio -m managed-system -o r {-p partition-name | --id partition-ID} [--rsubtype {scsi | fc | eth}] -s virtual-slot [--force]", "chhwres -r virtualio -m managed-system -o {a | r | s} --rsubtype vswitch --vswitch name [-a \"new_name=...,switch_mode={VEB | VEPA}\"]"],
+  synopsis: ["chhwres -r virtualio -m managed-system -o a {-p partition-name | --id partition-ID} --rsubtype {scsi | eth} [-s virtual-slot] -a \"attributes\"", "chhwres -r virtualio -m managed-system -o r {-p partition-name | --id partition-ID} [--rsubtype {scsi | eth}] -s virtual-slot [--force]", "chhwres -r virtualio -m managed-system -o {a | r | s} --rsubtype vswitch --vswitch name [-a \"new_name=...,switch_mode={VEB | VEPA}\"]"],
   options: [
     { name: "-r", argument: "resource", help: "what to change", required: true, values: ["virtualio", "mem", "proc", "io", "mempool", "procpool", "sriov"] },
     SYSTEM_OPTION,
@@ -20,7 +19,7 @@ export const chhwres: Command = {
     ...LPAR_OPTIONS,
     { name: "--rsubtype", argument: "subtype", help: "which kind of virtual resource", values: ["scsi", "eth", "vswitch", "fc", "serial", "vnic"] },
     { name: "-s", argument: "virtual-slot", help: "the adapter's slot; the lowest free one without it", number: { min: 2, max: 65534 } },
-    { name: "-a", argument: "attributes", help: "scsi and fc: adapter_type, remote_lpar_id or remote_lpar_name, remote_slot_num, is_required; fc also wwpns; eth: ieee_virtual_eth, port_vlan_id, addl_vlan_ids, is_trunk, trunk_priority, vswitch, mac_addr, is_required" },
+    { name: "-a", argument: "attributes", help: "scsi: adapter_type, remote_lpar_id or remote_lpar_name, remote_slot_num, is_required; eth: ieee_virtual_eth, port_vlan_id, addl_vlan_ids, is_trunk, trunk_priority, vswitch, mac_addr, is_required" },
     { name: "--vswitch", argument: "name", help: "the virtual switch" },
     { name: "-q", argument: "quantity", help: "MB of memory" },
     { name: "--procs", argument: "number", help: "processors" },
@@ -39,7 +38,7 @@ export const chhwres: Command = {
     const system = systemOf(options, context);
     const subtype = options.get("--rsubtype");
     if (subtype === "vswitch") return changeSwitch(options, context, system);
-    if (subtype === "serial" || subtype === "vnic") throw new OlpmError("unsupported", `Virtual adapters of the kind ${subtype} are not available in this version.`);
+    if (subtype === "fc" || subtype === "serial" || subtype === "vnic") throw new OlpmError("unsupported", `Virtual adapters of the kind ${subtype} are not available in this version.`);
     const lpar = lparOf(options, context, system);
     const operation = options.get("-o");
     if (operation === "a") return addAdapter(options, context, system, lpar);
@@ -55,14 +54,14 @@ async function addAdapter(options: Options, context: CommandContext, system: Man
   if (subtype === undefined) throw missingParameter("--rsubtype");
   const items = parseRecord(options.get("-a") ?? "");
   const slot = SlotNumber.parse(options.number("-s") ?? freeSlot(lpar));
-  const adapter = subtype === "scsi" ? { kind: "scsi" as const, value: scsi(items, slot, system) } : subtype === "fc" ? { kind: "fc" as const, value: fibreChannel(items, slot, system) } : { kind: "ethernet" as const, value: ethernet(items, slot) };
+  const adapter = subtype === "scsi" ? { kind: "scsi" as const, value: scsi(items, slot, system) } : { kind: "ethernet" as const, value: ethernet(items, slot) };
   await system.client.call("adapter.add", { lparId: lpar.lparId, adapter }, { signal: context.signal });
   return 0;
 }
 
 function freeSlot(lpar: LparView): number {
   const resources = lpar.definition.current ?? lpar.definition.profiles[0]?.resources;
-  const taken = new Set<number>([...(resources?.scsi ?? []), ...(resources?.fc ?? []), ...(resources?.ethernet ?? [])].map((one) => one.slot));
+  const taken = new Set<number>([...(resources?.scsi ?? []), ...(resources?.ethernet ?? [])].map((one) => one.slot));
   let slot = 2;
   while (taken.has(slot)) slot++;
   return slot;
@@ -92,13 +91,6 @@ function scsi(items: readonly RecordItem[], slot: SlotNumber, system: ManagedSys
   if (slotText !== undefined && slotText !== "any" && !/^\d{1,5}$/.test(slotText)) throw bad("remote_slot_num", slotText, "a virtual slot number");
   if (role === "client" && (any || slotText === undefined || slotText === "any")) throw bad("remote_slot_num", slotText, "a client adapter names its server's partition and slot");
   return { slot, role, remoteLparId: any ? null : (found?.lparId ?? LparId.parse(Number(idText))), remoteSlot: slotText === undefined || slotText === "any" ? null : SlotNumber.parse(Number(slotText)), required: bit(items, "is_required") } as const;
-}
-
-function fibreChannel(items: readonly RecordItem[], slot: SlotNumber, system: ManagedSystem) {
-  const value = scsi(items.filter((item) => item.name !== "wwpns"), slot, system);
-  const names = valueOf(items, "wwpns");
-  if (names !== undefined && value.role === "server") throw bad("wwpns", names, "a server adapter has none");
-  return { ...value, wwpns: names === undefined ? null : parseWwpns(names, (why) => bad("wwpns", names, why)), active: 0 } as const;
 }
 
 function ethernet(items: readonly RecordItem[], slot: SlotNumber) {

@@ -1,6 +1,6 @@
 /** `lshwres`: memory, processors, virtual adapters and virtual switches (hmc-cli 6.1 to 6.6). */
 import { POOL_PROCESSORS, SYSTEM_MEMORY, SYSTEM_PROCESSORS } from "../attributes/system.js";
-import { ADAPTER_SLOTS, ETHERNET, FIBRE_CHANNEL, LPAR_MEMORY, LPAR_PROCESSORS, LPAR_SLOTS, SCSI, PROCESSOR_POOL, SERIAL, SYSTEM_FIBRE_CHANNEL, VIRTUAL_NETWORKS, VIRTUAL_SWITCHES, slotsOf, virtualNetworks, type AdapterObject } from "../attributes/hardware.js";
+import { ADAPTER_SLOTS, ETHERNET, LPAR_MEMORY, LPAR_PROCESSORS, LPAR_SLOTS, SCSI, PROCESSOR_POOL, SERIAL, VIRTUAL_NETWORKS, VIRTUAL_SWITCHES, slotsOf, virtualNetworks, type AdapterObject } from "../attributes/hardware.js";
 import type { CommandContext } from "../contract.js";
 import { printed } from "../grammar/attribute-table.js";
 import { parseFilter } from "../grammar/filter.js";
@@ -15,7 +15,7 @@ const SUBTYPES = ["eth", "scsi", "serial", "slot", "vswitch", "fc", "vnic", "vne
 export const lshwres: Command = {
   name: "lshwres",
   summary: "lists hardware resources of a managed system and its partitions",
-  synopsis: ["lshwres -r {mem | proc} -m managed-system --level {sys | pool | lpar} [--filter filter-data] [-F [attribute-names] [--header]]", "lshwres -r virtualio -m managed-system --rsubtype {eth | fc | scsi | serial | slot | vnetwork | vswitch} [--level {lpar | slot | sys}] [--filter filter-data] [-F [attribute-names] [--header]]", "lshwres -r {io | sriov | procpool | mempool} -m managed-system ..."],
+  synopsis: ["lshwres -r {mem | proc} -m managed-system --level {sys | pool | lpar} [--filter filter-data] [-F [attribute-names] [--header]]", "lshwres -r virtualio -m managed-system --rsubtype {eth | scsi | serial | slot | vnetwork | vswitch} [--level {lpar | slot}] [--filter filter-data] [-F [attribute-names] [--header]]", "lshwres -r {io | sriov | procpool | mempool} -m managed-system ..."],
   options: [
     { name: "-r", argument: "resource", help: "what to list", required: true, values: ["mem", "proc", "virtualio", "io", "sriov", "procpool", "mempool", "rspool", "hea"] },
     SYSTEM_OPTION,
@@ -33,8 +33,6 @@ export const lshwres: Command = {
     printed("lshwres -r proc --level lpar", LPAR_PROCESSORS),
     printed("lshwres -r procpool", PROCESSOR_POOL),
     printed("lshwres -r virtualio --rsubtype scsi", SCSI),
-    printed("lshwres -r virtualio --rsubtype fc --level lpar", FIBRE_CHANNEL),
-    printed("lshwres -r virtualio --rsubtype fc --level sys", SYSTEM_FIBRE_CHANNEL),
     printed("lshwres -r virtualio --rsubtype eth", ETHERNET),
     printed("lshwres -r virtualio --rsubtype serial", SERIAL),
     printed("lshwres -r virtualio --rsubtype slot --level lpar", LPAR_SLOTS),
@@ -74,13 +72,11 @@ async function text(options: Options, context: CommandContext): Promise<string> 
     const [vswitches, vlans] = [filters.get("vswitches"), filters.get("vlans")];
     return list(VIRTUAL_NETWORKS, virtualNetworks(view, system.lpars()).filter((one) => (!vswitches || vswitches.includes(one.vswitch)) && (!vlans || vlans.includes(String(one.vlanId)))), how);
   }
-  if (subtype === "fc" && level === "sys") return list(SYSTEM_FIBRE_CHANNEL, [view], how);
   if (subtype === "slot" && level !== "slot") return list(LPAR_SLOTS, lpars(), how);
   const slots = filters.get("slots")?.map(Number);
   const adapters: AdapterObject[] = lpars().flatMap((lpar) => slotsOf(lpar, system.lpars(), view)).filter((one) => !slots || slots.includes(one.slot));
   if (subtype === "slot") return list(ADAPTER_SLOTS, adapters, how);
   if (subtype === "scsi") return list(SCSI, adapters.filter((one) => one.kind === "scsi"), how);
-  if (subtype === "fc") return list(FIBRE_CHANNEL, adapters.filter((one) => one.kind === "fc"), how);
   if (subtype === "eth") return list(ETHERNET, adapters.filter((one) => one.kind === "eth"), how);
   if (subtype === "serial") return list(SERIAL, adapters.filter((one) => one.kind === "serial"), how);
   return NOTHING;

@@ -3,6 +3,7 @@ import { LparId } from "../../model/ids.js";
 import { LparEnvironment, LparName, ProfileName, type LparSettings, type LparView } from "../../model/lpar.js";
 import { LPAR_CREATE_RECORD, settingsOf } from "../attributes/lpar-record.js";
 import { PROFILE_RECORD, profileFromRecord } from "../attributes/profile-record.js";
+import { membersOf, SYSTEM_PROFILE_RECORD } from "../attributes/sysprof.js";
 import type { CommandContext, ManagedSystem } from "../contract.js";
 import { checkRecord, invalidValue, taken, type RecordAttribute } from "../grammar/attribute-table.js";
 import { invalidParameter, missingParameter } from "../grammar/options.js";
@@ -27,28 +28,28 @@ const CREATE_PROFILE = [...PROFILE_KEYS, ...PROFILE_RECORD];
 /** hmc-cli 4.6. */
 export const mksyscfg: Command = {
   name: "mksyscfg",
-  summary: "creates partitions and profiles",
-  synopsis: ['mksyscfg -r {lpar | prof} -m managed-system -i "attributes"', "mksyscfg -r prof -m managed-system -o save {-p partition-name | --id partition-ID} -n profile-name [--force]"],
+  summary: "creates partitions, profiles and system profiles",
+  synopsis: ['mksyscfg -r {lpar | prof | sysprof} -m managed-system -i "attributes"', "mksyscfg -r prof -m managed-system -o save {-p partition-name | --id partition-ID} -n profile-name [--force]"],
   options: [
     { name: "-r", argument: "resource", help: "what to create", required: true, values: ["lpar", "prof", "sysprof"] },
     SYSTEM_OPTION,
-    { name: "-i", argument: "attributes", help: 'attribute record "name=value,...": for lpar name, profile_name, lpar_env and a profile\'s attributes; for prof name, lpar_name or lpar_id and a profile\'s attributes' },
+    { name: "-i", argument: "attributes", help: 'attribute record "name=value,...": for lpar name, profile_name, lpar_env and a profile\'s attributes; for prof name, lpar_name or lpar_id and a profile\'s attributes; for sysprof name, lpar_names and profile_names' },
     FILE_OPTION,
     { name: "-o", argument: "operation", help: "save makes a profile of the partition's current configuration", values: ["save"] },
     ...LPAR_OPTIONS,
     { name: "-n", argument: "profile-name", help: "the profile to save to" },
     { name: "--force", argument: null, help: "saves over an existing profile" },
   ],
-  details: ['Example:\nmksyscfg -r lpar -m ms01 -i "name=db01,profile_name=default,lpar_env=aixlinux,min_mem=256,desired_mem=512,max_mem=1024,proc_mode=shared,min_procs=1,desired_procs=1,max_procs=2,min_proc_units=0.1,desired_proc_units=0.5,max_proc_units=1.0,sharing_mode=uncap,uncap_weight=128,max_virtual_slots=20,virtual_scsi_adapters=2/client//vios1/10/1,virtual_eth_adapters=3/0/1//0/1"'],
-  attributes: [taken("mksyscfg -r lpar", CREATE_LPAR), taken("mksyscfg -r prof", CREATE_PROFILE)],
+  details: ["Attributes that a printed profile has can be given back. A client adapter without a free partner on a Virtual I/O Server makes none: add the server adapter with chhwres.", 'Examples:\nmksyscfg -r lpar -m ms01 -i "name=db01,profile_name=default,lpar_env=aixlinux,min_mem=256,desired_mem=512,max_mem=1024,proc_mode=shared,min_procs=1,desired_procs=1,max_procs=2,min_proc_units=0.1,desired_proc_units=0.5,max_proc_units=1.0,sharing_mode=uncap,uncap_weight=128,max_virtual_slots=20,virtual_scsi_adapters=2/client//vios1/10/1,virtual_eth_adapters=3/0/1//0/1"\nmksyscfg -r prof -m ms01 -o save -p db01 -n before_change --force\nmksyscfg -r sysprof -m ms01 -i \'name=all,"lpar_names=db01,batch02","profile_names=normal,big"\''],
+  attributes: [taken("mksyscfg -r lpar", CREATE_LPAR), taken("mksyscfg -r prof", CREATE_PROFILE), taken("mksyscfg -r sysprof", SYSTEM_PROFILE_RECORD)],
   run: async (options, context) => {
     const system = systemOf(options, context);
     const resource = options.get("-r");
-    if (resource === "sysprof") throw new OlpmError("unsupported", "System profiles are not available.");
     if (options.has("-o")) return save(options, context, system, resource);
     const stray = ["-p", "--id", "-n", "--force"].find((name) => options.has(name));
     if (stray !== undefined) throw invalidParameter(stray);
     const items = record(options);
+    if (resource === "sysprof") return createSystemProfile(items, context, system);
     return resource === "lpar" ? createLpar(items, context, system) : createProfile(items, context, system);
   },
 };
@@ -83,6 +84,15 @@ async function createProfile(items: readonly RecordItem[], context: CommandConte
   checkPartitionOf(items, lpar);
   const resources = profileFromRecord(items, { lookupVios: lookup(system), base: null });
   await system.client.call("profile.put", { lparId: lpar.lparId, profile: { name: profileName(name), resources }, mustExist: false, mayReplace: false }, { signal: context.signal });
+  return 0;
+}
+
+async function createSystemProfile(items: readonly RecordItem[], context: CommandContext, system: ManagedSystem): Promise<number> {
+  checkRecord(items, SYSTEM_PROFILE_RECORD);
+  const name = valueOf(items, "name");
+  const members = membersOf(items, [], (by) => context.inventory.lpar(system, by));
+  if (name === undefined || members === null) throw new OlpmError("invalid-argument", `The configuration data lacks the attribute ${name === undefined ? "name" : "lpar_names"}.`, { hsc: "HSCL0622" });
+  await system.client.call("sysprof.put", { name: profileName(name), members, mustExist: false }, { signal: context.signal });
   return 0;
 }
 

@@ -12,11 +12,13 @@ import { SystemConnection } from "./connection.js";
 export interface ConsoleInventory extends Inventory {
   /** a system was connected, at first or again, and its cache is filled */
   onConnected(listener: (system: ManagedSystem) => void): () => void;
+  /** A managed system that has joined; one with its name is replaced. */
+  add(system: ConsoleConfig["systems"][number]): void;
 }
 
 export function createInventory({ config, log }: { readonly config: ConsoleConfig; readonly log: Logger }): ConsoleInventory {
   const events = new EventEmitter().setMaxListeners(0);
-  const systems: SystemConnection[] = config.systems.map(({ name, host, port }) => {
+  const connect = ({ name, host, port }: ConsoleConfig["systems"][number]) => {
     const connection: SystemConnection = new SystemConnection({
       endpoint: { host, port, name: `system:${name}` },
       systemName: name,
@@ -27,7 +29,8 @@ export function createInventory({ config, log }: { readonly config: ConsoleConfi
       onConnected: () => events.emit("connected", connection),
     });
     return connection;
-  });
+  };
+  const systems: SystemConnection[] = config.systems.map(connect);
   const on = (event: string, listener: (...words: never[]) => void) => {
     events.on(event, listener as never);
     return () => events.off(event, listener as never);
@@ -37,6 +40,11 @@ export function createInventory({ config, log }: { readonly config: ConsoleConfi
     system: (wanted) => findSystem(systems, wanted),
     lpar: findLpar,
     onMigration: (listener: (system: ManagedSystem, record: MigrationRecord) => void) => on("migration", listener as never),
+    add: (system) => {
+      const at = systems.findIndex((one) => one.name === system.name);
+      void (at < 0 ? undefined : systems[at])?.close();
+      systems.splice(at < 0 ? systems.length : at, at < 0 ? 0 : 1, connect(system));
+    },
     onConnected: (listener) => on("connected", listener as never),
     close: async () => void (await Promise.all(systems.map((system) => system.close()))),
   };

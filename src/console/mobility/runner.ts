@@ -9,6 +9,7 @@ import type { Logger } from "../../kit/log.js";
 import type { LparId, MigrationId } from "../../model/ids.js";
 import type { LparView } from "../../model/lpar.js";
 import type { MigrationEnd, MigrationRecord } from "../../model/migration.js";
+import { definitionToMove } from "../../mobility/definition.js";
 import { validate, type Validation } from "../../mobility/plan.js";
 import { parseEntry, type JournalEntry } from "../../saga/journal.js";
 import { runSaga, type SagaOutcome } from "../../saga/saga.js";
@@ -54,7 +55,7 @@ class Runner implements Mobility {
 
   async validate(request: MobilityRequest, signal: AbortSignal): Promise<ValidationResult> {
     const found = await this.#validate(request, signal);
-    return { findings: found.findings, type: found.kind, possibleScsi: found.possibleScsi, suggestedScsi: found.suggestedScsi, possibleFc: found.possibleFc, suggestedFc: found.suggestedFc, possibleMsps: found.pairs };
+    return { findings: found.findings, type: found.kind, possibleScsi: found.possibleScsi, suggestedScsi: found.suggestedScsi, possibleMsps: found.pairs };
   }
 
   async migrate(request: MobilityRequest, watch: { readonly signal: AbortSignal; readonly onProgress: (record: MigrationRecord) => void }): Promise<MigrationResult> {
@@ -78,9 +79,8 @@ class Runner implements Mobility {
       source: begun.record.source,
       destination,
       destLparId: (request.options.destLparId ?? null) as LparId | null,
-      definition: begun.definition,
+      definition: definitionToMove(begun.definition, { kind: found.kind, policy: source.view!.migration.inactiveProfPolicy, profileName: request.options.profileName ?? null, vswitches: request.options.vswitchMappings ?? [], uuid: null }),
       storage: found.plan.storage as MigrationParams["storage"],
-      fc: found.plan.fc as MigrationParams["fc"],
       waitMs: waitMs(request),
       console: this.#options.consoleName,
     };

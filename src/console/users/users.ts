@@ -9,22 +9,22 @@ type User = z.infer<typeof User>;
 
 const SCRYPT = { N: 16_384, r: 8, p: 1 };
 const HASH_BYTES = 32;
-const FIRST_USER = "hscroot";
+export const FIRST_USER = "hscroot";
 
 export class Users {
   readonly #file: string;
   #users: User[];
 
-  /** Reads the users, or makes the first one with a password that is written to `initial-password` beside them. */
-  constructor(stateDir: string) {
+  /** Reads the users, or makes the first one with `password`; without it one is made and written to `initial-password` beside them. */
+  constructor(stateDir: string, password?: string) {
     this.#file = path.join(stateDir, "users.json");
     if (fs.existsSync(this.#file)) {
       this.#users = z.array(User).parse(JSON.parse(fs.readFileSync(this.#file, "utf8")));
       return;
     }
-    const password = randomBytes(12).toString("base64url");
-    this.#users = [{ name: FIRST_USER, taskRole: "hmcsuperadmin", keys: [], ...hashed(password) }];
-    fs.writeFileSync(path.join(stateDir, "initial-password"), `${password}\n`, { mode: 0o600 });
+    const first = password ?? randomBytes(12).toString("base64url");
+    this.#users = [{ name: FIRST_USER, taskRole: "hmcsuperadmin", keys: [], ...hashed(first) }];
+    if (password === undefined) fs.writeFileSync(path.join(stateDir, "initial-password"), `${first}\n`, { mode: 0o600 });
     this.#save();
   }
 

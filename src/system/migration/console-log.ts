@@ -3,6 +3,7 @@
  * that the destination's log has every line once and in order before the partition prints there.
  */
 import fs from "node:fs";
+import path from "node:path";
 import type { Client } from "../../wire/rpc.js";
 import type { SystemSystem } from "../../wire/system-system.js";
 
@@ -60,6 +61,7 @@ export function tailOf(logs: ConsoleLogs, file: string, sent: SentLog | undefine
 export const placeLogPart = (logs: ConsoleLogs, file: string, offset: number, data: string): void => logs.place(file, offset, Buffer.from(data, "base64"));
 
 function placePart(file: string, offset: number, bytes: Buffer): void {
+  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   const handle = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o600);
   try {
     if (offset === 0) fs.ftruncateSync(handle, 0);

@@ -20,7 +20,6 @@ import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
 import type { SystemSystem } from "../../wire/system-system.js";
 import type { Hypervisor } from "../contract.js";
 import type { MigrationRow } from "../store.js";
-import { attachFc, placeFc, removeFc, withFc } from "./fibre-channel.js";
 import { placeLogPart } from "./console-log.js";
 import { tellGuest } from "./guest.js";
 import type { MigrationParts } from "./index.js";
@@ -74,7 +73,6 @@ export class DestinationSide {
     if (!current) throw new OlpmError("invalid-argument", "the partition has no current configuration");
     hypervisor.assertFits(current);
     const storage = this.#placeStorage(params.storage);
-    const fc = placeFc(hypervisor, params.fc, storage);
     const step = ownershipStep({ kind: "absent" }, { type: "reserve", generation: params.generation, migrationId: params.id });
     if (!step.ok) throw new OlpmError("wrong-state", step.why);
     const now = this.#records.now();
@@ -103,10 +101,9 @@ export class DestinationSide {
       hypervisor.adoptRow({
         lparId,
         revision: 0,
-        definition: withFc(withStorage(params.definition, storage), fc),
+        definition: withStorage(params.definition, storage),
         ownership: step.next,
         storage,
-        fc,
         migrationId: params.id,
         power: "off",
         failed: false,
@@ -133,7 +130,6 @@ export class DestinationSide {
       everyMs: 10,
       clock: this.#hypervisor.clock,
     });
-    await attachFc(this.#hypervisor, lparId);
     return { storage };
   }
 
@@ -187,7 +183,7 @@ export class DestinationSide {
     if (row.outcome !== "owned") throw new OlpmError("wrong-state", "this system does not own the partition yet");
     await this.closeMover(id);
     this.#hypervisor.store.transaction(() => {
-      this.#hypervisor.update(row.record.destination.lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null, storage: [], fc: [] } : now));
+      this.#hypervisor.update(row.record.destination.lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null, storage: [] } : now));
       this.#records.end(id, "succeeded", null);
     });
     this.#waiting.delete(id);
@@ -207,7 +203,8 @@ export class DestinationSide {
   async released(params: Params<SystemSystem, "handover.released">, signal: AbortSignal): Promise<Result<SystemSystem, "handover.released">> {
     const row = this.#records.get(params.id);
     if (row.record.generation !== params.generation) throw new OlpmError("conflict", `generation ${params.generation} was handed over, ${row.record.generation} is reserved here`);
-    if (row.outcome === null) {
+    if (row.outcome === null && row.record.type === "inactive") this.#ownStopped(row, params);
+    else if (row.outcome === null) {
       const waiting = this.#waitingOf(params.id);
       this.#records.enter(params.id, "handOver");
       if (params.consoleLogTail !== "") placeLogPart(this.#parts.logs, this.#hypervisor.view(row.record.destination.lparId).runtime.consoleLog, params.consoleLogOffset, params.consoleLogTail);
@@ -218,6 +215,18 @@ export class DestinationSide {
     }
     const now = this.#records.get(params.id);
     return { outcome: now.outcome ?? "undecided", stoppedMs: now.record.stoppedMs };
+  }
+
+  /** Takes a partition that is not activated: there is no state to wait for, so the source's word is enough. The gates stay closed until it is activated. */
+  #ownStopped({ record }: MigrationRow, { consoleLogOffset, consoleLogTail }: Params<SystemSystem, "handover.released">): void {
+    const { lparId } = record.destination;
+    if (consoleLogTail !== "") placeLogPart(this.#parts.logs, this.#hypervisor.view(lparId).runtime.consoleLog, consoleLogOffset, consoleLogTail);
+    this.#hypervisor.store.transaction(() => {
+      this.#hypervisor.own(lparId, { type: "own", migrationId: record.id });
+      const row = this.#records.get(record.id);
+      this.#records.put({ ...row, outcome: "owned", record: (["handOver", "resume", "confirm"] as const).reduce((now, phase) => this.#records.entered(now, phase), row.record) });
+    });
+    this.#hypervisor.log.info({ migration_id: record.id, lpar: record.lparName }, "partition belongs to this system");
   }
 
   outcome(id: string): Result<SystemSystem, "handover.outcome"> {
@@ -248,7 +257,7 @@ export class DestinationSide {
     const log = this.#hypervisor.log.child({ migration_id: id, role: "destination", lpar: record.lparName });
     const process = this.#hypervisor.process(record.destination.lparId);
     if (!process) return;
-    const viosIds = new Set<number>([this.#hypervisor.row(record.destination.lparId)].flatMap((row) => [...row.storage, ...row.fc]).map((mapping) => mapping.viosLparId));
+    const viosIds = new Set<number>(this.#hypervisor.row(record.destination.lparId).storage.map((mapping) => mapping.viosLparId));
     const unwatch = this.#hypervisor.onViosLost((lparId, reason) => {
       if (viosIds.has(lparId)) {
         waiting.lost = new OlpmError("storage-failed", `The Virtual I/O Server that serves the partition on the destination was lost: ${reason.message}`, { hsc: "HSCLA2CF" });
@@ -332,7 +341,6 @@ export class DestinationSide {
       await vios.client.call("storage.detach", { name: mapping.vtd });
       await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
     }
-    await removeFc(this.#hypervisor, row.fc);
   }
 
   async #openGates(lparId: LparId): Promise<void> {
@@ -370,7 +378,7 @@ export class DestinationSide {
     return placed;
   }
   #nextSlot(viosLparId: LparId, taken: readonly SlotNumber[]): SlotNumber {
-    const promised = this.#hypervisor.store.lpars().flatMap((row) => [...row.storage, ...row.fc].filter((mapping) => mapping.viosLparId === viosLparId).map((mapping) => mapping.viosSlot));
+    const promised = this.#hypervisor.store.lpars().flatMap((row) => row.storage.filter((mapping) => mapping.viosLparId === viosLparId).map((mapping) => mapping.viosSlot));
     let slot = this.#hypervisor.freeSlot(viosLparId);
     while (taken.includes(slot) || promised.includes(slot)) slot = (slot + 1) as SlotNumber;
     return slot;

@@ -11,7 +11,7 @@ import { PeerSystem, type ConnectPeer } from "./peer.js";
 import { isOpen, Records } from "./records.js";
 import { SourceSide } from "./source.js";
 
-type MigrationMethod = Extract<keyof ConsoleSystem["methods"], `migration.${string}` | `journal.${string}`>;
+type MigrationMethod = Exclude<Extract<keyof ConsoleSystem["methods"], `migration.${string}` | `journal.${string}`>, "migration.set">;
 export interface Migrations {
   readonly handlers: Pick<Handlers<ConsoleSystem>, MigrationMethod>;
   readonly systemHandlers: Handlers<SystemSystem>;
@@ -36,11 +36,6 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
   const handlers: Migrations["handlers"] = {
     "migration.probeStorage": async ({ luns }, { signal }) => {
       const answers = await Promise.all(hypervisor.vioses().map((vios) => vios.client.call("storage.probe", { luns }, { signal })));
-      return { found: answers.flatMap((answer) => answer.found) };
-    },
-    "migration.probeFc": async ({ wwpns, viosLparIds }, { signal }) => {
-      const asked = hypervisor.vioses().filter((vios) => viosLparIds === null || viosLparIds.includes(vios.lparId));
-      const answers = await Promise.all(asked.map((vios) => vios.client.call("fc.probe", { wwpns }, { signal })));
       return { found: answers.flatMap((answer) => answer.found) };
     },
     "migration.probeMover": ({ mspLparId, peer }, { signal }) => hypervisor.vios(mspLparId).client.call("mover.probe", { peer }, { signal }),
@@ -103,12 +98,21 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
     "journal.read": async ({ id }) => ({ entries: hypervisor.store.journal(id) }),
   };
 
+  /** Only the source of a migration has a say in it: another system of the installation could else hand over what is not its own. */
+  const fromSource = (id: string, caller: string): void => {
+    const { source } = records.get(id).record;
+    if (caller !== `system:${source.system}`) throw new OlpmError("not-authorised", `${caller} is not the source of this migration, system:${source.system} is`);
+  };
   const systemHandlers: Migrations["systemHandlers"] = {
-    "handover.consoleLog": async (params) => {
+    "handover.consoleLog": async (params, { caller }) => {
+      fromSource(params.id, caller);
       destination.consoleLog(params);
       return {};
     },
-    "handover.released": (params, { signal }) => destination.released(params, signal),
+    "handover.released": async (params, { signal, caller }) => {
+      fromSource(params.id, caller);
+      return destination.released(params, signal);
+    },
     "handover.outcome": async ({ id }) => destination.outcome(id),
   };
 

@@ -23,7 +23,6 @@ import type { Hypervisor } from "../contract.js";
 import type { OutgoingMigration } from "../qemu/contract.js";
 import type { MigrationRow } from "../store.js";
 import { sendConsoleLog, tailOf, type SentLog } from "./console-log.js";
-import { removeFc } from "./fibre-channel.js";
 import { tellGuest } from "./guest.js";
 import type { MigrationParts } from "./index.js";
 import type { Peer, PeerEndpoint } from "./peer.js";
@@ -128,9 +127,9 @@ export class SourceSide {
     const running = this.#runningOf(id);
     if (running.carrying || isHandedOver(row.record)) return;
     this.#assertNotStopped(row.record);
-    if (!running.outgoing) throw new OlpmError("wrong-state", "the mover must be opened before the copy begins");
+    if (row.record.type === "active" && !running.outgoing) throw new OlpmError("wrong-state", "the mover must be opened before the copy begins");
     this.#records.put({ ...row, peer });
-    running.carrying = this.#carry(id, running.outgoing, peer);
+    running.carrying = row.record.type === "inactive" ? this.#carryStopped(id, peer) : this.#carry(id, running.outgoing!, peer);
   }
 
   async stop(id: string): Promise<void> {
@@ -174,7 +173,6 @@ export class SourceSide {
         await vios.client.call("storage.detach", { name: mapping.vtd });
         await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
       }
-      await removeFc(this.#hypervisor, this.#hypervisor.view(lparId).fc);
       this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
       this.#hypervisor.dropRow(lparId);
     }
@@ -200,7 +198,7 @@ export class SourceSide {
     if (ownership?.kind === "released") {
       invariant(row.peer, "a released partition's record names the destination");
       running.carrying = this.#afterRelease(record.id, running.outgoing, row.peer, undefined, this.#hypervisor.clock.now());
-    } else if (ownership?.kind === "owner" && record.status === "running" && record.phase !== "prepare") {
+    } else if (ownership?.kind === "owner" && record.type === "active" && record.status === "running" && record.phase !== "prepare") {
       await this.#runHere(record, running.outgoing);
       this.#records.failing(record.id, new OlpmError("migration-failed", "The managed system's process was restarted during the copy.", { hsc: "HSCLA2CF", retryable: true }));
     }
@@ -234,6 +232,29 @@ export class SourceSide {
       peer.close();
     }
     await this.#afterRelease(id, outgoing, endpoint, sent, stoppedAt);
+  }
+
+  /** An inactive migration has no state to copy: the partition is given away at once, by the same record (lpm-process 3.2, I6). */
+  async #carryStopped(id: string, endpoint: PeerEndpoint): Promise<void> {
+    const { record } = this.#records.get(id);
+    const { lparId } = record.source;
+    const log = this.#hypervisor.log.child({ migration_id: id, role: "source", lpar: record.lparName });
+    const { signal } = this.#runningOf(id).abort;
+    const peer = this.#parts.connect(endpoint, log);
+    let sent: SentLog | undefined;
+    try {
+      sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(lparId).runtime.consoleLog, signal);
+      if (signal.aborted) throw signal.reason;
+      invariant(!this.#hypervisor.process(lparId), "a partition that moves while it is not activated has no process");
+      this.#release(id, lparId);
+      log.info("partition handed over to the destination");
+    } catch (thrown) {
+      this.#records.failing(id, toOlpmError(thrown, "handing the partition over"));
+      return;
+    } finally {
+      peer.close();
+    }
+    await this.#afterRelease(id, undefined, endpoint, sent, this.#hypervisor.clock.now());
   }
 
   /** Copies until the partition is stopped and flushed, keeping the record's progress fresh. */

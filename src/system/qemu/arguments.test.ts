@@ -43,7 +43,8 @@ test("the whole command line of a partition with one disk and one adapter", () =
     ...["-M", "pseries,usb=off,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "-accel", "tcg,thread=multi"],
     ...["-cpu", "power9", "-smp", "cpus=2,maxcpus=4", "-m", "size=512M,slots=8,maxmem=1024M"],
     ...["-nodefaults", "-nographic", "-vga", "none", "-no-user-config", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-    ...["-chardev", "socket,id=con,path=/run/x/p3/con.sock,server=on,wait=off,logfile=/var/x/db01.log,logappend=on", "-device", "spapr-vty,chardev=con,reg=0x30000000"],
+    ...["-add-fd", "fd=3,set=1"],
+    ...["-chardev", "socket,id=con,path=/run/x/p3/con.sock,server=on,wait=off,logfile=/dev/fdset/1,logappend=on", "-device", "spapr-vty,chardev=con,reg=0x30000000"],
     ...["-chardev", "socket,id=ga,path=/run/x/p3/ga.sock,server=on,wait=off", "-device", "spapr-vty,chardev=ga,reg=0x30001000"],
     ...["-qmp", "unix:/run/x/p3/qmp.sock,server=on,wait=off", "-qmp", "unix:/run/x/p3/chq.sock,server=on,wait=off"],
     ...["-kernel", "/image/kernel", "-initrd", "/image/initrd", "-append", "console=hvc0 quiet panic=5"],
@@ -72,7 +73,7 @@ test("values that follow the specification", () => {
     [{ disks: [{ slot: 2, unit: 0, nbdSocket: "/v,1", exportName: "x,y" }] }, "-blockdev", /,server\.path=\/v,,1,export=x,,y,reconnect/],
   ];
   for (const [change, option, part] of cases) assert.match(value(change, option), part, JSON.stringify(change));
-  assert.match(values(words({ dir: "/a,b", consoleLog: "/c,d" }), "-chardev")[0]!, /,path=\/a,,b\/con\.sock,.*,logfile=\/c,,d,/);
+  assert.match(values(words({ dir: "/a,b" }), "-chardev")[0]!, /,path=\/a,,b\/con\.sock,.*,logfile=\/dev\/fdset\/1,/);
 });
 
 test("every partition is confined, has nothing that it was not given, and its processors wait", () => {

@@ -21,6 +21,9 @@ const AGENT_REG = "0x30001000";
 /** Seconds that a partition's requests wait for a Virtual I/O Server that is away, before the guest sees an error. */
 const VIOS_RECONNECT_S = 600;
 const DIMM_SLOTS = 8;
+/** The terminal's log comes as an open file: QEMU's account can not reach it by name. */
+export const LOG_FD = 3;
+const LOG_FD_SET = 1;
 
 export const sockets = (dir: string) => ({
   qmp: `${dir}/qmp.sock`,
@@ -49,7 +52,8 @@ export function qemuArguments(spec: PartitionSpec): string[] {
     ...["-cpu", spec.accelerator === "tcg" ? "power9" : "host", "-smp", `cpus=${spec.procs},maxcpus=${spec.maxProcs}`, "-m", memory],
     ...["-nodefaults", "-nographic", "-vga", "none", "-no-user-config"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
-    ...["-chardev", `socket,id=con,path=${quoted(at.console)},server=on,wait=off,logfile=${quoted(spec.consoleLog)},logappend=on`, "-device", `spapr-vty,chardev=con,reg=${CONSOLE_REG}`],
+    ...["-add-fd", `fd=${LOG_FD},set=${LOG_FD_SET}`],
+    ...["-chardev", `socket,id=con,path=${quoted(at.console)},server=on,wait=off,logfile=/dev/fdset/${LOG_FD_SET},logappend=on`, "-device", `spapr-vty,chardev=con,reg=${CONSOLE_REG}`],
     ...["-chardev", `socket,id=ga,path=${quoted(at.agent)},server=on,wait=off`, "-device", `spapr-vty,chardev=ga,reg=${AGENT_REG}`],
     ...["-qmp", `unix:${quoted(at.qmp)},server=on,wait=off`, "-qmp", `unix:${quoted(at.channelQmp)},server=on,wait=off`],
     ...["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", `console=hvc0 quiet panic=5${spec.bootMode === "norm" ? "" : ` openlpm.boot=${spec.bootMode}`}`],

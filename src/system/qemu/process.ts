@@ -15,6 +15,7 @@ import { connectUnix } from "../../wire/transport.js";
 import { guestAgent } from "./agent.js";
 import { qemuArguments, sockets } from "./arguments.js";
 import { capProcess, dropCap } from "./cgroup.js";
+import { confinement, partitionAccount } from "./confine.js";
 import type { GuestAgent, OutgoingMigration, PartitionProcess, PartitionSpec, ProcessFactory, ProcessState } from "./contract.js";
 import { QemuOutgoing } from "./outgoing.js";
 
@@ -68,11 +69,14 @@ const capName = (spec: PartitionSpec) => spec.dir.replace(/^\/(var\/)?run\/(open
 
 async function launch(spec: PartitionSpec): Promise<ProcessIdentity> {
   const log = fs.openSync(`${spec.dir}/qemu.log`, "a", 0o600);
+  const terminal = fs.openSync(spec.consoleLog, "a", 0o600);
   try {
     const enter = spec.namespace === null ? [] : ["nsenter", `--net=/run/netns/${spec.namespace}`, "--"];
-    const [file, ...argv] = [...enter, "setpriv", "--no-new-privs", "--", PROGRAM, ...qemuArguments(spec)];
-    // Its own session: the partition outlives this process.
-    const child = spawn(file!, argv, { detached: true, stdio: ["ignore", log, log], cwd: spec.dir });
+    const account = partitionAccount();
+    if (account) fs.chownSync(spec.dir, account.uid, account.gid);
+    const [file, ...argv] = [...enter, ...confinement(account, spec.accelerator), PROGRAM, ...qemuArguments(spec)];
+    // Its own session: the partition outlives this process. The last descriptor is LOG_FD.
+    const child = spawn(file!, argv, { detached: true, stdio: ["ignore", log, log, terminal], cwd: spec.dir });
     const pid = await new Promise<number>((resolve, reject) => {
       child.on("error", (cause) => reject(new OlpmError("not-found", `${file} could not be started`, { cause })));
       child.on("spawn", () => resolve(child.pid!));
@@ -85,6 +89,7 @@ async function launch(spec: PartitionSpec): Promise<ProcessIdentity> {
     return identity;
   } finally {
     fs.closeSync(log);
+    fs.closeSync(terminal);
   }
 }
 

@@ -17,6 +17,8 @@ import { Monitor } from "./monitor.js";
 export interface DaemonOptions {
   readonly runDir: string;
   readonly nbdSocket: string;
+  /** group whose members may connect; null: root alone */
+  readonly nbdGroup: number | null;
   readonly log: Logger;
   /** called once when the daemon ends without being asked to */
   readonly onLost: () => void;
@@ -81,6 +83,9 @@ export class StorageDaemon {
 
   /** From here on clients can connect. */
   publish(): void {
+    const { nbdGroup } = this.#options;
+    fs.chownSync(unpublished(this.#options.nbdSocket), 0, nbdGroup ?? 0);
+    fs.chmodSync(unpublished(this.#options.nbdSocket), nbdGroup === null ? 0o600 : 0o660);
     fs.renameSync(unpublished(this.#options.nbdSocket), this.#options.nbdSocket);
   }
 
