@@ -130,6 +130,29 @@ export class Definitions {
     this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: checked } }));
   }
 
+  /** VLAN and switch of a client partition's adapter; the tap of a running one is joined anew. */
+  async setAdapter({ lparId, value }: Request<"adapter.set">): Promise<void> {
+    const view = this.#changeable(lparId, "dlpar");
+    if (view.definition.environment === "vioserver") throw new OlpmError("unsupported", "The trunk adapter of a Virtual I/O Server comes from the managed system's configuration.");
+    const resources = view.definition.current ?? profileOf(view, view.definition.defaultProfile).resources;
+    const before = resources.ethernet.find((one) => one.slot === value.slot);
+    if (!before) throw new OlpmError("not-found", `Partition ${view.definition.name} has no virtual Ethernet adapter in slot ${value.slot}.`);
+    if (value.mac !== before.mac) throw new OlpmError("invalid-argument", `The adapter in slot ${value.slot} of partition ${view.definition.name} keeps its address.`);
+    const { resources: checked } = this.#checked({ name: "current", resources: { ...resources, ethernet: resources.ethernet.map((one) => (one === before ? value : one)) } }, lparId);
+    const put = (current: ResourceConfig | null) => this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current } }));
+    put(checked);
+    if (!this.#hypervisor.process(lparId)) return;
+    const { network, vswitches } = this.#hypervisor;
+    const join = (adapter: VirtualEthernetAdapter) => network.rejoin(lparId, adapter.slot, vswitches.get(adapter.vswitch).id, adapter.portVlanId);
+    try {
+      await join(value);
+    } catch (error) {
+      put(view.definition.current);
+      await join(before).catch((again: unknown) => this.#hypervisor.log.error({ err: again, slot: before.slot }, "the VLAN of an adapter could not be put back"));
+      throw error;
+    }
+  }
+
   async removeAdapter({ lparId, slot, force }: Request<"adapter.remove">): Promise<void> {
     const view = this.#changeable(lparId, "dlpar");
     const missing = () => new OlpmError("not-found", `Partition ${view.definition.name} has no virtual adapter in slot ${slot}.`);
@@ -191,6 +214,10 @@ export class Definitions {
     const outside = slots.find((slot) => slot < 2 || slot >= resources.maxVirtualSlots);
     if (outside !== undefined) throw new OlpmError("invalid-argument", `Virtual slot ${outside} is outside 2 to ${resources.maxVirtualSlots - 1} (max_virtual_slots=${resources.maxVirtualSlots}; 0 and 1 are the terminals').`);
     for (const adapter of resources.ethernet) vswitches.get(adapter.vswitch);
+    const trunk = resources.ethernet.find((one) => one.trunkPriority > 0);
+    if (trunk && this.#hypervisor.store.lpar(lparId)?.definition.environment !== "vioserver") throw new OlpmError("unsupported", `The adapter in slot ${trunk.slot} can not be a trunk adapter: those belong to Virtual I/O Servers.`, { action: "Give it the trunk priority 0." });
+    const tagged = resources.ethernet.find((one) => one.additionalVlanIds.length > 0);
+    if (tagged) throw new OlpmError("unsupported", `The adapter in slot ${tagged.slot} can not have additional VLANs: a virtual switch of this platform carries the frames of an adapter's own VLAN only.`, { action: "Give each VLAN an adapter of its own." });
     return { ...profile, resources: { ...resources, ethernet: resources.ethernet.map((adapter) => ({ ...adapter, mac: adapter.mac ?? this.#macFor(adapter, lparId) })) } };
   }
 

@@ -36,13 +36,16 @@ export class Network {
   plug(lparId: LparId, slot: number, vswitchId: number, vlanId: number, user: number): Promise<string> {
     const tap = tapName(lparId, slot);
     return this.#next(async () => {
-      await this.#bridge(vswitchId, vlanId);
       await this.#tryIp("link", "delete", "dev", tap);
       await this.#ip("tuntap", "add", "dev", tap, "mode", "tap", "user", String(user));
-      await this.#ip("link", "set", "dev", tap, "master", bridgeName(vswitchId, vlanId));
-      await this.#ip("link", "set", "dev", tap, "up");
+      await this.#join(tap, vswitchId, vlanId);
       return tap;
     });
+  }
+
+  /** Joins the tap of a running partition to another VLAN. */
+  rejoin(lparId: LparId, slot: number, vswitchId: number, vlanId: number): Promise<void> {
+    return this.#next(() => this.#join(tapName(lparId, slot), vswitchId, vlanId));
   }
 
   /** Removes the taps of a partition. Absent counts as removed. */
@@ -76,6 +79,12 @@ export class Network {
       for (const trunk of trunks.filter((one) => one.lparId !== active)) await this.#tryIp("link", "set", "dev", trunkName(trunk.lparId, trunk.vlanId), "down");
       for (const trunk of trunks.filter((one) => one.lparId === active)) await this.#ip("link", "set", "dev", trunkName(trunk.lparId, trunk.vlanId), "up");
     });
+  }
+
+  async #join(tap: string, vswitchId: number, vlanId: number): Promise<void> {
+    await this.#bridge(vswitchId, vlanId);
+    await this.#ip("link", "set", "dev", tap, "master", bridgeName(vswitchId, vlanId));
+    await this.#ip("link", "set", "dev", tap, "up");
   }
 
   async #bridge(vswitchId: number, vlanId: number): Promise<void> {

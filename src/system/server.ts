@@ -173,6 +173,7 @@ export class SystemServer {
       "lpar.activate": (params) => nothing(lifecycle.activate(params)),
       "lpar.shutdown": (params) => nothing(lifecycle.shutdown(params)),
       "adapter.add": (params) => nothing(definitions.addAdapter(params)),
+      "adapter.set": (params) => nothing(definitions.setAdapter(params)),
       "adapter.remove": (params) => nothing(definitions.removeAdapter(params)),
       "vswitch.put": async (params) => {
         hypervisor.vswitches.put(params);

@@ -53,6 +53,8 @@ export const consoleSystem = {
 
     /** Virtual adapters of the current configuration; of a running client partition only where the hypervisor can. */
     "adapter.add": { params: ByLpar.extend({ adapter: z.discriminatedUnion("kind", [z.object({ kind: z.literal("scsi"), value: VirtualScsiAdapter }), z.object({ kind: z.literal("ethernet"), value: VirtualEthernetAdapter })]) }), result: Nothing },
+    /** VLAN and switch of an Ethernet adapter, found by its slot, also while the partition runs; the address stays */
+    "adapter.set": { params: ByLpar.extend({ value: VirtualEthernetAdapter }), result: Nothing },
     "adapter.remove": { params: ByLpar.extend({ slot: SlotNumber, force: z.boolean() }), result: Nothing },
     "vswitch.put": { params: z.object({ name: z.string(), newName: z.string().optional(), mode: z.enum(["VEB", "VEPA"]).optional(), mustExist: z.boolean() }), result: Nothing },
     "vswitch.remove": { params: z.object({ name: z.string() }), result: Nothing },

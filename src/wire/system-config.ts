@@ -47,8 +47,8 @@ export const ViosHardware = z.strictObject({
   address: z.string().describe("the VIOS's own address on the LAN, where its mover listens"),
   prefix: z.number().int().min(0).max(128).describe("prefix length of that address"),
   sea: z
-    .strictObject({ vswitch: z.string(), vlanIds: z.array(VlanId).min(1), trunkSlot: SlotNumber, trunkPriority: z.number().int().min(1).max(15) })
-    .describe("shared Ethernet adapter: `vswitch`, `vlanIds`, `trunkSlot` (virtual slot of its trunk adapter), `trunkPriority` (of the VIOSes with one VLAN that run, the lowest carries the traffic)"),
+    .strictObject({ vswitch: z.string(), vlanIds: z.array(VlanId).length(1), trunkSlot: SlotNumber, trunkPriority: z.number().int().min(1).max(15) })
+    .describe("shared Ethernet adapter: `vswitch`, `vlanIds` (one), `trunkSlot` (virtual slot of its trunk adapter), `trunkPriority` (of the VIOSes with one VLAN that run, the lowest carries the traffic)"),
   msp: z.boolean().default(true).describe("is a mover service partition"),
   moverPort: Port.default(4420).describe("port of its mover"),
   moverConcurrentMax: z.number().int().min(1).default(4).describe("migrations that its mover carries at the same time"),

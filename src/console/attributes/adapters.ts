@@ -5,6 +5,8 @@ import type { VirtualEthernetAdapter, VirtualScsiAdapter } from "../../model/lpa
 
 export type LookupVios = (by: { readonly name?: string; readonly id?: number }) => { readonly lparId: number } | undefined;
 
+/** As on POWER hypervisors (max_vlans_per_port). */
+const VLANS_MAX = 20;
 const SCSI_FORM = "slot/client-or-server/remote-lpar-ID/remote-lpar-name/remote-slot/is-required";
 const ETHERNET_FORM = "slot/is-IEEE/port-vlan-ID/[additional-vlan-IDs]/[trunk-priority]/is-required[/[virtual-switch][/[MAC-address]/...]]";
 const wrong = (attribute: string, text: string, why: string, form: string) => new OlpmError("invalid-argument", `The adapter ${text} of attribute ${attribute} is not valid: ${why}. The form is ${form}. Please check your entry and retry the command.`);
@@ -69,5 +71,15 @@ export function parseEthernet(text: string): VirtualEthernetAdapter {
   if (!/^\d{0,2}$/.test(trunk) || priority > 15) throw fail("the trunk priority is 0 to 15");
   const address = mac === "" ? undefined : MacAddress.safeParse(mac.toUpperCase());
   if (address && !address.success) throw fail("the MAC address has 12 hexadecimal digits");
-  return { slot, ieee: ieee === "1", portVlanId: vlan(pvid), additionalVlanIds: addl === "" ? [] : addl.split(",").map(vlan), trunkPriority: priority, required: required === "1", vswitch: vswitch === "" ? "ETHERNET0" : vswitch, mac: address?.data ?? null };
+  const adapter = { slot, ieee: ieee === "1", portVlanId: vlan(pvid), additionalVlanIds: addl === "" ? [] : addl.split(",").map(vlan), trunkPriority: priority, required: required === "1", vswitch: vswitch === "" ? "ETHERNET0" : vswitch, mac: address?.data ?? null };
+  assertVlans(adapter, fail);
+  return adapter;
+}
+
+/** VLANs beside the port's own one need tags, and each is there once. @throws what `fail` makes of the reason */
+export function assertVlans({ ieee, portVlanId, additionalVlanIds }: VirtualEthernetAdapter, fail: (why: string) => OlpmError): void {
+  if (additionalVlanIds.length > 0 && !ieee) throw fail("additional VLANs need an IEEE 802.1Q adapter (1)");
+  if (additionalVlanIds.length > VLANS_MAX) throw fail(`an adapter has at most ${VLANS_MAX} additional VLANs`);
+  const twice = [portVlanId, ...additionalVlanIds].find((one, index, all) => all.indexOf(one) !== index);
+  if (twice !== undefined) throw fail(`VLAN ${twice} is there twice`);
 }

@@ -2,7 +2,7 @@
 import type { LparView, ResourceConfig, VirtualEthernetAdapter, VirtualScsiAdapter } from "../../model/lpar.js";
 import type { SystemView, VirtualSwitch } from "../../model/system.js";
 import { bytesToMb, unitsToText } from "../../model/units.js";
-import type { Attribute } from "../grammar/list-output.js";
+import { absent, type Attribute } from "../grammar/list-output.js";
 import { virtualLocation } from "./names.js";
 
 /** What the partition has, and what its default profile gives it at the next activation. */
@@ -27,6 +27,10 @@ export const LPAR_MEMORY: readonly Attribute<LparView>[] = [
   { name: "run_min_mem", read: (lpar) => (powered(lpar) ? of(current, mb((m) => m.minBytes))(lpar) : "0") },
   { name: "run_mem", read: (lpar) => (powered(lpar) ? of(current, mb((m) => m.desiredBytes))(lpar) : "0") },
   { name: "mem_mode", read: () => "ded" },
+  ...absent("no huge pages are given to partitions", ...["curr", "pend"].flatMap((when) => ["min_num", "num", "max_num"].map((what) => `${when}_${what}_huge_pages`)), "run_num_huge_pages"),
+  ...absent("the size of the page tables is QEMU's choice", "curr_hpt_ratio", "pend_hpt_ratio"),
+  ...absent("memory is not compressed", "curr_mem_expansion", "pend_mem_expansion", "desired_mem_expansion"),
+  ...absent("there is no shared memory pool", ...["primary", "secondary", "curr"].flatMap((which) => [`${which}_paging_vios_name`, `${which}_paging_vios_id`]), ...["run", "curr", "pend"].flatMap((when) => [`${when}_mem_weight`, `${when}_io_entitled_mem`]), "auto_io_entitled_mem", "mapped_io_entitled_mem"),
 ];
 
 const shared = (config: (lpar: LparView) => ResourceConfig | null, read: (proc: ResourceConfig["proc"]) => string) => (lpar: LparView) => {
@@ -100,6 +104,7 @@ export const SCSI: readonly Attribute<AdapterObject>[] = [
   { name: "remote_lpar_name", read: (one) => (one.scsi?.remoteLparId === null ? "" : (partner(one)?.definition.name ?? null)) },
   { name: "remote_slot_num", read: ({ scsi }) => (scsi?.remoteSlot == null ? "any" : String(scsi.remoteSlot)) },
   { name: "backing_devices", read: backing },
+  { name: "drc_name", read: ({ view, lpar, slot }) => virtualLocation(view, lpar.lparId, slot), onlyAsked: true },
 ];
 export const ETHERNET: readonly Attribute<AdapterObject>[] = [
   { name: "lpar_name", read: ({ lpar }) => lpar.definition.name },
@@ -116,6 +121,8 @@ export const ETHERNET: readonly Attribute<AdapterObject>[] = [
   { name: "mac_addr", read: ({ ethernet }) => ethernet?.mac ?? undefined },
   { name: "allowed_os_mac_addrs", read: () => "all" },
   { name: "qos_priority", read: () => "none" },
+  { name: "drc_name", read: ({ view, lpar, slot }) => virtualLocation(view, lpar.lparId, slot), onlyAsked: true },
+  ...absent("a virtual switch carries no profiles of a station interface", "vsi_type_id", "vsi_type_version", "vsi_manager_id"),
 ];
 /** Slot 0 is the console. A Virtual I/O Server has none here, and slot 1 is the agent's. */
 function connectStatus({ lpar, slot }: AdapterObject): string {
@@ -134,14 +141,15 @@ export const SERIAL: readonly Attribute<AdapterObject>[] = [
   { name: "remote_lpar_id", read: () => "any" },
   { name: "remote_lpar_name", read: () => "" },
   { name: "remote_slot_num", read: () => "any" },
+  { name: "drc_name", read: ({ view, lpar, slot }) => virtualLocation(view, lpar.lparId, slot), onlyAsked: true },
 ];
 
 /** In a client two slots that are equal modulo 16 can not both be used: QEMU takes an adapter's interrupt from those bits (hw/ppc/spapr_vio.c). */
-function nextFreeSlot(lpar: LparView): string | undefined {
+export function nextFreeSlot(lpar: LparView): number | undefined {
   const taken = used(lpar);
   const client = lpar.definition.environment !== "vioserver";
   const interrupts = new Set([0, 1, ...[...taken].map((slot) => slot % 16)]);
-  for (let slot = 2; slot < (pending(lpar)?.maxVirtualSlots ?? 0); slot++) if (!taken.has(slot) && !(client && interrupts.has(slot % 16))) return String(slot);
+  for (let slot = 2; slot < (pending(lpar)?.maxVirtualSlots ?? 0); slot++) if (!taken.has(slot) && !(client && interrupts.has(slot % 16))) return slot;
   return undefined;
 }
 const used = (lpar: LparView): Set<number> => new Set([...(pending(lpar)?.scsi ?? []), ...(pending(lpar)?.ethernet ?? [])].map((one) => one.slot));
@@ -150,7 +158,7 @@ export const LPAR_SLOTS: readonly Attribute<LparView>[] = [
   { name: "lpar_id", read: (lpar) => String(lpar.lparId) },
   { name: "curr_max_virtual_slots", read: of(current, (resources) => String(resources.maxVirtualSlots)) },
   { name: "pend_max_virtual_slots", read: of(pending, (resources) => String(resources.maxVirtualSlots)) },
-  { name: "next_avail_virtual_slot", read: nextFreeSlot },
+  { name: "next_avail_virtual_slot", read: (lpar) => nextFreeSlot(lpar)?.toString() },
 ];
 export const ADAPTER_SLOTS: readonly Attribute<AdapterObject>[] = [
   { name: "slot_num", read: ({ slot }) => String(slot) },
@@ -195,7 +203,7 @@ export function virtualNetworks(view: SystemView, lpars: readonly LparView[]): V
   const adapters = lpars.flatMap((lpar) => pending(lpar)?.ethernet ?? []);
   return view.vswitches.flatMap(({ name, vlanIds }) => [...vlanIds].sort((a, b) => a - b).map((vlanId) => ({ vswitch: name, vlanId, tagged: adapters.some((one) => one.vswitch === name && one.additionalVlanIds.includes(vlanId)) })));
 }
-const networkName = ({ vswitch, vlanId }: VirtualNetwork) => `VLAN${vlanId}-${vswitch}`;
+export const networkName = ({ vswitch, vlanId }: VirtualNetwork) => `VLAN${vlanId}-${vswitch}`;
 export const VIRTUAL_NETWORKS: readonly Attribute<VirtualNetwork>[] = [
   { name: "vnetwork", read: networkName },
   { name: "vswitch", read: ({ vswitch }) => vswitch },

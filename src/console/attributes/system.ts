@@ -70,6 +70,17 @@ export const SYSTEM_MEMORY: Table = [
   { name: "curr_avail_num_sys_huge_pages", read: live(() => "0") },
   { name: "pend_avail_num_sys_huge_pages", read: live(() => "0") },
   { name: "curr_mem_mirroring_mode", read: live(() => "none"), onlyAsked: true },
+  { name: "pend_mem_mirroring_mode", read: live(() => "none"), onlyAsked: true },
+  // The size of a memory block is in the system's configuration: there is one.
+  { name: "pend_mem_region_size", read: live((v) => String(bytesToMb(v.memory.lmbBytes))), onlyAsked: true },
+  { name: "possible_mem_region_sizes", read: live((v) => String(bytesToMb(v.memory.lmbBytes))), onlyAsked: true },
+  { name: "max_num_sys_huge_pages", read: live(() => "0"), onlyAsked: true },
+  { name: "requested_num_sys_huge_pages", read: live(() => "0"), onlyAsked: true },
+  { name: "max_mem_pools", read: live(() => "0"), onlyAsked: true },
+  ...absent("no huge pages are given to partitions", "huge_page_size"),
+  ...absent("POWER hardware has it, an emulated system not", "total_sys_bsr_arrays", "bsr_array_size", "curr_avail_sys_bsr_arrays", "total_sys_mirrored_mem"),
+  ...absent("there is no shared memory pool", "max_paging_vios_per_mem_pool"),
+  ...absent("the size of the page tables is QEMU's choice", "default_hpt_ratios", "possible_hpt_ratios"),
 ];
 
 export const SYSTEM_PROCESSORS: Table = [
@@ -81,6 +92,11 @@ export const SYSTEM_PROCESSORS: Table = [
   { name: "min_proc_units_per_virtual_proc", read: live((v) => unitsToText(v.proc.minUnitsPerProc)) },
   { name: "curr_sys_virtual_procs", read: (system) => (system.connected && system.view ? String(running(system).reduce((sum, resources) => sum + resources.proc.desiredProcs, 0)) : "unavailable") },
   { name: "max_virtual_procs_per_lpar", read: live((v) => String(v.proc.maxProcsPerLpar)) },
+  { name: "max_procs_per_lpar", read: live((v) => String(v.proc.maxProcsPerLpar)), onlyAsked: true },
+  { name: "max_curr_virtual_procs_per_aixlinux_lpar", read: live((v) => String(v.proc.maxProcsPerLpar)), onlyAsked: true },
+  // Pool 0, which can not be set.
+  { name: "max_shared_proc_pools", read: live(() => "1"), onlyAsked: true },
+  ...absent("a Virtual I/O Server is a process without virtual processors", "max_curr_virtual_procs_per_vios_lpar"),
 ];
 
 /** The default shared processor pool: what no dedicated partition holds. */

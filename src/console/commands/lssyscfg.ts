@@ -12,7 +12,11 @@ import { invalidParameter } from "../grammar/options.js";
 import type { Command, Options } from "./command.js";
 import { filteredLpars, freshSystem, freshSystems, LISTING_OPTIONS, SYSTEM_OPTION } from "./targets.js";
 
-export const listing = (options: Options): Listing => ({ hasFields: options.has("-F"), fields: options.get("-F"), header: options.has("--header") });
+/** How a listing is printed. @throws OlpmError invalid-argument for --header without -F */
+export function listing(options: Options): Listing {
+  if (options.has("--header") && !options.has("-F")) throw invalidParameter("--header");
+  return { hasFields: options.has("-F"), fields: options.get("-F"), header: options.has("--header") };
+}
 
 export const lssyscfg: Command = {
   name: "lssyscfg",
