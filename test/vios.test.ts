@@ -12,7 +12,7 @@ import { after, before, test } from "node:test";
 import { silentLogger } from "../src/kit/log.js";
 import { run, runAny } from "../src/kit/run.js";
 import { until } from "../src/kit/wait.js";
-import { LparId, LunId, SlotNumber } from "../src/model/ids.js";
+import { LparId, LunId, SlotNumber, Wwpn } from "../src/model/ids.js";
 import { RpcPeer, type Client } from "../src/wire/rpc.js";
 import { systemVios, ViosConfig, type SystemVios, type ViosDevices, type ViosTargetDevice } from "../src/wire/system-vios.js";
 import { connectUnix } from "../src/wire/transport.js";
@@ -41,8 +41,11 @@ class San {
     cleanups.push(() => child.kill("SIGKILL"), () => fs.rmSync(`/var/run/tgtd/socket.${control}`, { force: true }), () => fs.rmSync(`/var/run/tgtd/socket.${control}.lock`, { force: true }));
     await until(async () => ((await runAny(["tgtadm", "-C", control, "--lld", "iscsi", "--mode", "sys", "--op", "show"])).code === 0 ? true : undefined), { what: "tgtd", deadlineMs: 5_000 });
     await san.admin("target", "new", "--tid", "1", "--targetname", TARGET);
-    await san.admin("target", "bind", "--tid", "1", "--initiator-address", "ALL");
     return san;
+  }
+  /** Masking of the first target: only Virtual I/O Servers see it. */
+  async admit(initiatorName: string): Promise<void> {
+    await runAny(["tgtadm", "-C", this.#control, "--lld", "iscsi", "--mode", "target", "--op", "bind", "--tid", "1", "--initiator-name", initiatorName]); // the same name again is an error
   }
   admin(mode: string, op: string, ...words: string[]): Promise<string> {
     return run(["tgtadm", "-C", this.#control, "--lld", "iscsi", "--mode", mode, "--op", op, ...words]);
@@ -54,6 +57,23 @@ class San {
     await this.admin("logicalunit", "new", "--tid", "1", "--lun", String(number), "--backing-store", file);
     await this.admin("logicalunit", "update", "--tid", "1", "--lun", String(number), "--params", `scsi_id=${id.slice(4)}`);
     return file;
+  }
+  /** A target of its own, which only these initiators see: LUN masking. */
+  async addMasked(tid: number, id: LunId, bytes: number, initiators: readonly string[]): Promise<string> {
+    const file = path.join(dir, `${id}.img`);
+    fs.closeSync(fs.openSync(file, "a"));
+    fs.truncateSync(file, bytes);
+    await this.admin("target", "new", "--tid", String(tid), "--targetname", `${TARGET}${tid}`);
+    await this.admin("logicalunit", "new", "--tid", String(tid), "--lun", "1", "--backing-store", file);
+    await this.admin("logicalunit", "update", "--tid", String(tid), "--lun", "1", "--params", `scsi_id=${id.slice(4)}`);
+    for (const name of initiators) await this.admin("target", "bind", "--tid", String(tid), "--initiator-name", name);
+    return file;
+  }
+  /** Initiator names that are logged in to a target now. */
+  async initiators(tid: number): Promise<string[]> {
+    const text = await this.admin("target", "show");
+    const own = text.split(/^Target /m).find((part) => part.startsWith(`${tid}:`)) ?? "";
+    return [...own.matchAll(/Initiator: (\S+)/g)].map(([, name]) => name!).sort();
   }
   dropLun(number: number): Promise<string> {
     return this.admin("logicalunit", "delete", "--tid", "1", "--lun", String(number));
@@ -99,6 +119,7 @@ class ViosProcess {
       devices: { disks: [], adapters: [{ name: "vhost0", slot: SLOT, clientLparId: 3, clientSlot: 2 }], targets: [] },
       ...change,
     });
+    await san.admit(config.san.initiatorName);
     const file = path.join(runDir, "config.json");
     fs.writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
     fs.rmSync(path.join(runDir, "ready"), { force: true });
@@ -298,7 +319,7 @@ test("a killed Virtual I/O Server takes its children along, and a new one serves
 
 test("a Virtual I/O Server without its SAN serves, says why, and goes on when the SAN is back", async () => {
   const nowhere = `127.0.0.1:${await freePort()}`;
-  const devices = { disks: [], adapters: [{ name: "vhost0", slot: SLOT, clientLparId: null, clientSlot: null }], targets: [{ name: "d1", slot: SLOT, lun: LUN_A, lunBytes: 32 * MIB, gate: "open" as const }] };
+  const devices = { disks: [], adapters: [{ name: "vhost0", slot: SLOT, clientLparId: null, clientSlot: null }], targets: [{ name: "d1", slot: SLOT, lun: LUN_A, lunBytes: 32 * MIB, gate: "open" as const }], fc: [] };
   const vios = await ViosProcess.start("v4", { devices, san: { portals: [nowhere], initiatorName: "iqn.2026-01.test:v4" } });
   const status = await vios.command("cfgdev");
   assert.equal(status.code, 1);
@@ -317,6 +338,60 @@ test("a Virtual I/O Server without its SAN serves, says why, and goes on when th
   await until(served, { what: "the target device comes back", deadlineMs: 10_000 });
   assert.equal(await new Disk(vios, "d1").write(0x71), true);
   assert.equal(await vios.end("SIGTERM"), 0);
+});
+
+test("virtual Fibre Channel: the server logs in as the client; both WWPNs at the same time, and nobody else sees the LUN", async () => {
+  const [first, second, stranger] = ["c05076aabbcc0000", "c05076aabbcc0001", "c05076aabbcc0002"].map((name) => Wwpn.parse(name));
+  const lun = LunId.parse("naa.600507680140123400000000000000f1");
+  const file = await san.addMasked(7, lun, 8 * MIB, [`naa.${first}`, `naa.${second}`]);
+  const [one, two] = await Promise.all([ViosProcess.start("f1"), ViosProcess.start("f2")]);
+  const slot = SlotNumber.parse(30);
+  const client = { clientLparId: LparId.parse(3), clientSlot: SlotNumber.parse(4) };
+  const login = (vios: ViosProcess, wwpn = first!, luns: { lun: LunId; lunBytes: number }[] | null = null) => vios.client.call("fc.login", { slot, wwpn, clientName: "db01", luns });
+  await Promise.all([one, two].map((vios) => vios.client.call("fc.put", { slot, ...client })));
+  assert.deepEqual((await one.command("lspv", "-fmt", ":")).stdout.match(/hdisk\d+/g), ["hdisk0", "hdisk1"], "its own name does not see the client's LUN");
+  await assert.rejects(login(one), { code: "wrong-state", message: /not mapped/ });
+  assert.match((await one.command("vfcmap", "-vadapter", "vfchost0", "-fcp", "fcs9")).stderr, /fcs9/);
+  for (const vios of [one, two]) assert.deepEqual(await vios.command("vfcmap", "-vadapter", "vfchost0", "-fcp", "fcs0"), { stdout: "", stderr: "", code: 0 });
+
+  const probed = (await one.client.call("fc.probe", { wwpns: [first!, second!, stranger!] })).found;
+  assert.deepEqual(probed.map((seen) => [seen.port, seen.targets.length, seen.luns]), [["fcs0", 1, [{ lun, bytes: 8 * MIB }]], ["fcs0", 1, [{ lun, bytes: 8 * MIB }]], ["fcs0", 0, []]]);
+  assert.deepEqual(await san.initiators(7), [], "a trial leaves no login behind");
+  await assert.rejects(login(one, stranger, [{ lun, lunBytes: 8 * MIB }]), { code: "lun-not-visible" });
+  await assert.rejects(login(one, first, [{ lun, lunBytes: 7 * MIB }]), { code: "lun-mismatch" });
+  assert.deepEqual([(await one.devices()).targets, (await one.devices()).fc[0]?.wwpn], [[], null]);
+
+  assert.equal((await login(one)).wwpn, first);
+  assert.equal((await one.command("lsmap", "-all", "-npiv", "-field", "name", "clntid", "clntname", "status", "fc", "ports", "-fmt", ":")).stdout, "vfchost0:3:db01:LOGGED_IN:fcs0:1\n");
+  assert.equal((await one.command("lsmap", "-all", "-field", "svsa", "vtd", "-fmt", ":")).stdout, "vhost0\n", "a LUN that is passed through is no target device of virtual SCSI");
+  await one.gate(["vfchost0.0"], "open");
+  const source = new Disk(one, "vfchost0.0");
+  assert.equal(await source.write(0x21), true);
+  assert.match((await one.command("vfcmap", "-vadapter", "vfchost0", "-fcp")).stderr, /logged in/);
+  await assert.rejects(login(one, second), { code: "conflict" });
+
+  await login(two, second, [{ lun, lunBytes: 8 * MIB }]);
+  assert.deepEqual(await san.initiators(7), [`naa.${first}`, `naa.${second}`], "the second logs in before the first logs out");
+  const destination = new Disk(two, "vfchost0.0");
+  assert.equal(await destination.write(0x22), false);
+  await one.gate(["vfchost0.0"], "closed");
+  await two.gate(["vfchost0.0"], "open");
+  assert.equal(await source.write(0x23), false);
+  assert.equal(firstByte(file), 0x21);
+  assert.equal(await destination.write(0x24), true);
+  assert.equal(firstByte(file), 0x24);
+  await one.client.call("adapter.remove", { slot, force: true });
+  assert.deepEqual(await san.initiators(7), [`naa.${second}`]);
+  assert.equal((await one.command("lsmap", "-all", "-npiv")).code, 10);
+
+  const devices = await two.devices();
+  await two.end("SIGKILL");
+  const again = await ViosProcess.start("f2", { devices });
+  assert.equal(await destination.write(0x25), true, "a server that comes back logs in as the client again");
+  assert.deepEqual(await san.initiators(7), [`naa.${second}`]);
+  await again.client.call("fc.logout", { slot });
+  assert.deepEqual([await san.initiators(7), (await again.devices()).fc.map((adapter) => [adapter.port, adapter.wwpn])], [[], [["fcs0", null]]]);
+  assert.deepEqual(await Promise.all([one.end("SIGTERM"), again.end("SIGTERM")]), [0, 0]);
 });
 
 test("a shared Ethernet adapter bridges the uplink at once and the trunk whenever it comes", async () => {

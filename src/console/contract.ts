@@ -52,6 +52,8 @@ export interface MobilityOptions {
   /** client slot -> VIOS by name or id */
   readonly scsiMappings?: readonly { readonly clientSlot: number; readonly viosName?: string; readonly viosLparId?: number; readonly viosSlot?: number }[];
   readonly vswitchMappings?: readonly { readonly vlanId: number | null; readonly from: string; readonly to: string }[];
+  /** the same for virtual Fibre Channel, with the port */
+  readonly fcMappings?: readonly { readonly clientSlot: number; readonly viosName?: string; readonly viosLparId?: number; readonly viosSlot?: number; readonly port?: string }[];
   /** minutes to wait for commands of operating systems; default 3 */
   readonly waitMinutes?: number;
 }
@@ -68,6 +70,8 @@ export interface ValidationResult {
   /** what `lslparmigr -r virtualio` and `-r msp` show; present also when there are errors, as far as known */
   readonly possibleScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number }[];
   readonly suggestedScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number }[];
+  readonly possibleFc: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number; readonly port: string }[];
+  readonly suggestedFc: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number; readonly port: string }[];
   readonly possibleMsps: readonly { readonly sourceMspLparId: number; readonly sourceMspName: string; readonly sourceMspAddress: string; readonly destMspLparId: number; readonly destMspName: string; readonly destMspAddress: string }[];
 }
 

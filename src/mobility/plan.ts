@@ -1,5 +1,6 @@
 /** Validation: facts in, findings and a plan out. The same function answers `migrlpar -o v`, decides `-o m`, and lists mappings. Pure. */
-import type { MobilityFacts, Finding, MspPair, ScsiChoice } from "./facts.js";
+import type { FcChoice, MobilityFacts, Finding, MspPair, ScsiChoice } from "./facts.js";
+import { planFc, plannedFc, type PlannedFcAdapter } from "./fibre-channel.js";
 import { moverPairs } from "./movers.js";
 import { findings, type MigrationKind } from "./rules.js";
 import { planStorage } from "./storage.js";
@@ -17,8 +18,10 @@ export interface Validation {
   readonly pairs: readonly MspPair[];
   readonly possibleScsi: readonly ScsiChoice[];
   readonly suggestedScsi: readonly ScsiChoice[];
+  readonly possibleFc: readonly FcChoice[];
+  readonly suggestedFc: readonly FcChoice[];
   /** null when a finding is an error */
-  readonly plan: { readonly movers: MspPair | null; readonly storage: readonly PlannedLun[] } | null;
+  readonly plan: { readonly movers: MspPair | null; readonly storage: readonly PlannedLun[]; readonly fc: readonly PlannedFcAdapter[] } | null;
 }
 
 /** The partition's state decides the kind (hmc-cli 2.2). */
@@ -27,6 +30,7 @@ export const kindOf = (facts: Pick<MobilityFacts, "lpar">): MigrationKind => (fa
 export function validate(facts: MobilityFacts): Validation {
   const kind = kindOf(facts);
   const storage = planStorage(facts);
+  const fc = planFc(facts);
   const found = findings({ ...facts, kind, storage });
   const pairs = kind === "active" ? moverPairs(facts) : [];
   const good = !found.some((finding) => finding.severity === "error");
@@ -34,5 +38,5 @@ export function validate(facts: MobilityFacts): Validation {
     const choice = storage.suggested.find((one) => one.clientSlot === mapping.clientSlot);
     return choice ? [{ clientSlot: mapping.clientSlot, lun: mapping.lun, lunBytes: mapping.lunBytes, viosLparId: choice.viosLparId, vtd: mapping.vtd }] : [];
   });
-  return { kind, findings: found, pairs, possibleScsi: storage.possible, suggestedScsi: storage.suggested, plan: good ? { movers: pairs[0] ?? null, storage: planned } : null };
+  return { kind, findings: found, pairs, possibleScsi: storage.possible, suggestedScsi: storage.suggested, possibleFc: fc.possible, suggestedFc: fc.suggested, plan: good ? { movers: pairs[0] ?? null, storage: planned, fc: plannedFc(facts, fc.suggested) } : null };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { facts, looseVios, type LooseFacts } from "../testkit/mobility-facts.js";
+import { addFc, facts, looseVios, type LooseFacts } from "../testkit/mobility-facts.js";
 import type { MobilityFacts } from "./facts.js";
 import { kindOf, validate } from "./plan.js";
 import { findings, RULES, type MigrationKind } from "./rules.js";
@@ -59,6 +59,8 @@ const TABLE: readonly Row[] = [
   { rule: "V06", hsc: "HSCLA24E", change: (f) => f.luns!.forEach((lun) => (lun.visible = lun.lun !== "naa.600a")), says: ["virtual SCSI adapter 2 cannot be hosted", "Reason: vios1 does not see LUN naa.600a; vios2 does not see LUN naa.600a."] },
   { rule: "V12", hsc: "OLPM-VV12", change: (f) => f.wanted.scsi.push({ clientSlot: 9, viosName: "vios1" }), says: ["mapping of slot 9 can not be honoured", "no virtual SCSI adapter with storage", "lslparmigr -r virtualio"] },
   { rule: "V12", hsc: "OLPM-VV12", change: (f) => f.wanted.scsi.push({ clientSlot: 2, viosName: "vios9" }), says: ["mapping of slot 2 can not be honoured", "no running Virtual I/O Server vios9"] },
+  { rule: "V12", hsc: "OLPM-VV12", change: (f) => addFc(f).wanted.fc.push({ clientSlot: 7, viosName: "vios1", port: "fcs5" }), says: ["virtual Fibre Channel mapping of slot 7 can not be honoured", "vios1 has no Fibre Channel port fcs5"] },
+  { rule: "V16", hsc: "HSCLA319", change: (f) => addFc(f).fc!.forEach((one) => one.side === "destination" && Object.assign(one, { luns: [], targets: [] })), says: ["virtual fibre channel client adapter 7 cannot be hosted", "both WWPNs", "fcs0 of vios1: the WWPN c05076aabbcc000", "not zoned to the same target ports"] },
   { rule: "V10", hsc: "HSCLA340", severity: "warning", change: (f) => f.wanted.scsi.push({ clientSlot: 5, viosName: "vios1" }), says: ["multipath", "client adapters on 2 Virtual I/O Servers would be served by 1 on ms02", "virtual_scsi_mappings"] },
   { rule: "N01", hsc: "OLPM-VN01", change: (f) => (current(f).ethernet[0]!.vswitch = "BACKUP"), says: ["ms02 has no virtual switch BACKUP", "slot 3"] },
   { rule: "N02", hsc: "OLPM-VN02", change: (f) => (f.destination.view.sharedEthernet[0]!.vlanIds = [1, 10, 30]), says: ["VLAN 20", "slot 4", "bridged on ms01", "ms02"] },
@@ -84,6 +86,7 @@ const NEAR: readonly [string, (f: LooseFacts) => void][] = [
   ["a LUN that one of two sees", (f) => f.luns!.forEach((lun) => (lun.visible = lun.lun !== "naa.600a" || lun.viosLparId === 1))],
   ["a VLAN that is bridged nowhere", (f) => [f.source, f.destination].forEach(({ view }) => (view.sharedEthernet[0]!.vlanIds = [1, 10, 30]))],
   ["a switch of the same name that nobody bridges", (f) => [f.source, f.destination].forEach(({ view }) => ((view.vswitches[0]!.name = "BACKUP"), (current(f).ethernet = current(f).ethernet.map((one) => ({ ...one, vswitch: "BACKUP" })))))],
+  ["virtual Fibre Channel that one port of one server shows", (f) => (addFc(f).fc = f.fc!.filter((one) => one.side === "source" || (one.viosLparId === 2 && one.port === "fcs0")))],
   ["movers that are named rightly", (f) => Object.assign(f.wanted, { sourceMsp: { id: 2, name: "vios2" }, destMsp: { name: "vios1" } })],
   ["both adapters behind one server before and after", (f) => (f.lpar.storage.forEach((one) => (one.viosLparId = 1)), f.wanted.scsi.push({ clientSlot: 2, viosLparId: 2 }, { clientSlot: 5, viosLparId: 2 }))],
   ["nothing asked of anybody", (f) => Object.assign(f, { guest: null, movers: null, fits: null })],

@@ -4,6 +4,7 @@
  */
 import { bytesToMb } from "../model/units.js";
 import type { Finding, MobilityFacts } from "./facts.js";
+import { planFc } from "./fibre-channel.js";
 import { isWanted, moversOf } from "./movers.js";
 import type { StoragePlan } from "./storage.js";
 
@@ -81,13 +82,14 @@ export const RULES: readonly Rule[] = [
     return procs > f.destination.view.proc.maxProcsPerLpar && [`${named(f)} has ${procs} processors; ${there(f)} gives a partition at most ${f.destination.view.proc.maxProcsPerLpar}.`, "Take processors away first."];
   } },
   { row: "M01", hsc: "OLPM-VM01", checks: "enough free memory", severity: "error", kinds: "both", find: (f) => f.fits !== null && !f.fits.memory && [`${there(f)} has not enough free memory for partition ${f.lpar.definition.name}: ${bytesToMb(f.lpar.definition.current?.memory.desiredBytes ?? 0)} MB are needed, ${bytesToMb(f.destination.view.memory.availableBytes)} MB are available.`, "Shut down or shrink other partitions there."] },
-  { row: "V01", hsc: "HSCLA246", checks: "each Virtual I/O Server that serves the partition is running", severity: "error", kinds: "both", find: (f) => [...new Set(f.lpar.storage.map((mapping) => mapping.viosLparId))].map((id): Said => {
+  { row: "V01", hsc: "HSCLA246", checks: "each Virtual I/O Server that serves the partition is running", severity: "error", kinds: "both", find: (f) => [...new Set([...f.lpar.storage, ...f.lpar.fc].map((mapping) => mapping.viosLparId))].map((id): Said => {
     const vios = f.source.lpars.find((lpar) => lpar.lparId === id);
     return vios?.state !== "running" && [noConnection(vios?.definition.name ?? `with ID ${id}`), `It serves storage of ${f.lpar.definition.name} on ${here(f)} and is ${vios?.state ?? "gone"}; activate it first (chsysstate -r lpar -o on).`];
   }) },
   { row: "V03", hsc: "OLPM-VV03", checks: "every required client adapter has storage behind it", severity: "error", kinds: "both", find: (f) => clientsOf(f).map((adapter): Said => adapter.required && !f.lpar.storage.some((mapping) => mapping.clientSlot === adapter.slot) && [`The required virtual SCSI adapter in slot ${adapter.slot} has no storage behind it on ${here(f)}.`, "Map a disk to its server adapter, or make it not required."]) },
   { row: "V06", hsc: "HSCLA24E", checks: "a running Virtual I/O Server of the destination sees every LUN of the adapter, by identity, with its size, and free", severity: "error", kinds: "both", find: (f) => f.storage.impossible.map(({ clientSlot, why }): Said => [`The migrating partition's virtual SCSI adapter ${clientSlot} cannot be hosted by the existing virtual I/O server (VIOS) partitions on the destination managed system. To migrate the partition, set up the necessary VIOS hosts on the destination managed system, then try the operation again.`, `Reason: ${why}.`]) },
-  { row: "V12", hsc: "OLPM-VV12", checks: "the mappings that were asked for are possible", severity: "error", kinds: "both", find: (f) => f.storage.refused.map(({ clientSlot, why }): Said => [`The virtual SCSI mapping of slot ${clientSlot} can not be honoured: ${why}.`, "lslparmigr -r virtualio shows the possible mappings."]) },
+  { row: "V12", hsc: "OLPM-VV12", checks: "the mappings that were asked for are possible", severity: "error", kinds: "both", find: (f) => [...f.storage.refused.map((one) => ({ ...one, of: "SCSI" })), ...planFc(f).refused.map((one) => ({ ...one, of: "Fibre Channel" }))].map(({ clientSlot, why, of }): Said => [`The virtual ${of} mapping of slot ${clientSlot} can not be honoured: ${why}.`, "lslparmigr -r virtualio shows the possible mappings."]) },
+  { row: "V16", hsc: "HSCLA319", checks: "a port of a running Virtual I/O Server of the destination shows every LUN of the virtual Fibre Channel adapter to the WWPN that would log in there", severity: "error", kinds: "both", find: (f) => planFc(f).impossible.map(({ clientSlot, why }): Said => [`The migrating partition's virtual fibre channel client adapter ${clientSlot} cannot be hosted by the existing Virtual I/O Server (VIOS) partitions on the destination managed system. To migrate the partition, set up the necessary VIOS host on the destination managed system, then try the operation again.`, `Zone both WWPNs of the adapter and mask its LUNs to both. Reason: ${why}.`]) },
   { row: "V10", hsc: "HSCLA340", checks: "paths over several Virtual I/O Servers stay so", severity: "warning", kinds: "both", find: (f) => {
     const before = new Set(f.lpar.storage.map((mapping) => mapping.viosLparId)).size;
     const after = new Set(f.storage.suggested.map((choice) => choice.viosLparId)).size;

@@ -62,9 +62,9 @@ export function planStorage(facts: MobilityFacts): StoragePlan {
 }
 
 /** One choice for each slot, over as many VIOSes besides the `taken` ones as there can be (augmenting paths); the lowest ID where none is left. */
-function spread(slots: readonly (readonly ScsiChoice[])[], taken: ReadonlySet<number>): ScsiChoice[] {
-  const holders = new Map<number, readonly ScsiChoice[]>();
-  const place = (choices: readonly ScsiChoice[], tried: Set<number>): boolean => {
+export function spread<Choice extends ScsiChoice>(slots: readonly (readonly Choice[])[], taken: ReadonlySet<number>): Choice[] {
+  const holders = new Map<number, readonly Choice[]>();
+  const place = (choices: readonly Choice[], tried: Set<number>): boolean => {
     const left = choices.filter(({ viosLparId }) => !taken.has(viosLparId) && !tried.has(viosLparId));
     const free = left.find(({ viosLparId }) => !holders.has(viosLparId));
     const given = free ?? left.find(({ viosLparId }) => !tried.has(viosLparId) && place(holders.get(viosLparId)!, tried.add(viosLparId)));

@@ -26,3 +26,10 @@ export type SlotNumber = z.infer<typeof SlotNumber>;
 
 export const VlanId = z.number().int().min(1).max(4094).brand<"VlanId">();
 export type VlanId = z.infer<typeof VlanId>;
+
+/** World wide port name: 16 hex digits, lower case, no separators, as the HMC prints it. On an iSCSI SAN it is the initiator name `naa.` and the digits (RFC 3980). */
+export const Wwpn = z.string().regex(/^[0-9a-f]{16}$/).brand<"Wwpn">();
+export type Wwpn = z.infer<typeof Wwpn>;
+/** The two names of a virtual Fibre Channel client adapter: one is logged in, the other logs in on the destination of a move. */
+export const WwpnPair = z.tuple([Wwpn, Wwpn]);
+export type WwpnPair = z.infer<typeof WwpnPair>;

@@ -3,7 +3,7 @@
  * hundredths of a processor, so that no sum is ever rounded; doors convert (units.ts).
  */
 import { z } from "zod";
-import { Generation, LparId, LunId, MacAddress, SlotNumber, VlanId } from "./ids.js";
+import { Generation, LparId, LunId, MacAddress, SlotNumber, VlanId, Wwpn, WwpnPair } from "./ids.js";
 
 /** Partition environments we have; os400 is refused (hmc-cli 4.3). */
 export const LparEnvironment = z.enum(["aixlinux", "vioserver"]);
@@ -37,6 +37,13 @@ export const VirtualScsiAdapter = z.object({
 });
 export type VirtualScsiAdapter = z.infer<typeof VirtualScsiAdapter>;
 
+/**
+ * A virtual Fibre Channel adapter (NPIV). `wwpns`: of a client adapter, for life; null on a server adapter, and until the profile is first saved to a
+ * partition. `active`: which of the two is logged in while the partition runs; a move changes it (lpm-process 5.4).
+ */
+export const VirtualFcAdapter = VirtualScsiAdapter.extend({ wwpns: WwpnPair.nullable(), active: z.union([z.literal(0), z.literal(1)]).default(0) });
+export type VirtualFcAdapter = z.infer<typeof VirtualFcAdapter>;
+
 /** trunkPriority 0: not a trunk adapter. mac null: generated when the profile is first saved to a partition. */
 export const VirtualEthernetAdapter = z.object({
   slot: SlotNumber,
@@ -68,6 +75,7 @@ export const ResourceConfig = z.object({
   maxVirtualSlots: z.number().int().min(2).max(65535),
   scsi: z.array(VirtualScsiAdapter),
   ethernet: z.array(VirtualEthernetAdapter),
+  fc: z.array(VirtualFcAdapter).default([]),
   bootMode: BootMode,
   compatMode: ProcCompatMode,
 });
@@ -101,6 +109,21 @@ export const StorageMapping = z.object({
   lunBytes: z.number().int(),
 });
 export type StorageMapping = z.infer<typeof StorageMapping>;
+
+/**
+ * A virtual Fibre Channel client adapter with its server adapter: through which port of the VIOS it is mapped, and as whom it is logged in to the SAN. Null `wwpn`:
+ * not logged in, as when the partition is off; `luns`: what the SAN showed to that name then, in the order in which the partition has them.
+ */
+export const FcMapping = z.object({
+  clientSlot: SlotNumber,
+  viosLparId: LparId,
+  viosSlot: SlotNumber,
+  vfchost: z.string(),
+  port: z.string().nullable(),
+  wwpn: Wwpn.nullable(),
+  luns: z.array(z.object({ vtd: z.string(), lun: LunId, lunBytes: z.number().int() })),
+});
+export type FcMapping = z.infer<typeof FcMapping>;
 
 /** Everything that moves with a partition. Two systems never hold it as owner at the same time. */
 export const LparDefinition = z.object({
@@ -155,6 +178,8 @@ export const LparView = z.object({
   state: LparState,
   runtime: LparRuntime,
   storage: z.array(StorageMapping),
+  /** virtual Fibre Channel; `storage` is virtual SCSI */
+  fc: z.array(FcMapping).default([]),
   ownership: OwnershipView,
   /** id of the migration that holds the partition's lock */
   migrationId: z.string().nullable(),

@@ -58,6 +58,8 @@ export const SystemView = z.object({
   compatModes: z.array(z.string()),
   vswitches: z.array(VirtualSwitch),
   sharedEthernet: z.array(SharedEthernet),
+  /** world wide port names for virtual Fibre Channel: the first digits of this system's, and how many are left */
+  wwpns: z.object({ prefix: z.string(), remaining: z.number().int() }).optional(),
   migration: z.object({ activeMax: z.number().int(), activeNow: z.number().int(), inactiveMax: z.number().int(), inactiveNow: z.number().int(), inactiveProfPolicy: InactiveProfPolicy.default("config") }),
   pid: z.number().int(),
   time: z.string(),

@@ -2,16 +2,18 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { OlpmError } from "../kit/errors.js";
-import { LparId as LparIdSchema, MacAddress, SlotNumber, type LparId } from "../model/ids.js";
+import { LparId as LparIdSchema, MacAddress, SlotNumber, type LparId, type WwpnPair } from "../model/ids.js";
 import { lparCan, type LparAction } from "../model/lpar-can.js";
-import type { LparView, Profile, ResourceConfig, VirtualEthernetAdapter, VirtualScsiAdapter } from "../model/lpar.js";
+import type { LparView, Profile, ResourceConfig, VirtualEthernetAdapter, VirtualFcAdapter } from "../model/lpar.js";
 import { bytesToMb } from "../model/units.js";
 import type { Params } from "../wire/rpc.js";
 import type { ConsoleSystem } from "../wire/console-system.js";
 import type { ViosHardware } from "../wire/system-config.js";
 import { unitsOf } from "./accounting.js";
+import { withTurns } from "./fibre-channel.js";
 import { LPARS_MAX, type SystemHypervisor } from "./hypervisor.js";
 import type { LparRow } from "./store.js";
+import { WwpnPool } from "./wwpns.js";
 
 const PROFILES_MAX = 32;
 /** What a VIOS counts for in the accounting of its system; its process takes less. */
@@ -22,9 +24,11 @@ type Request<M extends keyof ConsoleSystem["methods"]> = Params<ConsoleSystem, M
 
 export class Definitions {
   readonly #hypervisor: SystemHypervisor;
+  readonly wwpns: WwpnPool;
 
   constructor(hypervisor: SystemHypervisor) {
     this.#hypervisor = hypervisor;
+    this.wwpns = new WwpnPool(hypervisor.store);
   }
 
   /** The partitions of the VIOSes that the configuration names, made at the first start. */
@@ -47,7 +51,7 @@ export class Definitions {
     const profile = this.#checked(params.profile, lparId);
     const definition = { name: params.name, uuid: randomUUID(), environment: params.environment, settings: params.settings, profiles: [profile], defaultProfile: profile.name, currentProfile: null, current: null };
     store.transaction(() => {
-      store.putLpar({ lparId, revision: 0, definition, ownership: { kind: "absent" }, storage: [], migrationId: null, power: "off", failed: false, startedAt: null, devices: null });
+      store.putLpar({ lparId, revision: 0, definition, ownership: { kind: "absent" }, storage: [], fc: [], migrationId: null, power: "off", failed: false, startedAt: null, devices: null });
       this.#hypervisor.own(lparId, { type: "create" });
     });
     return lparId;
@@ -61,6 +65,7 @@ export class Definitions {
       await vios.client.call("storage.detach", { name: mapping.vtd });
       await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
     }
+    for (const mapping of removeServerAdapters ? view.fc : []) await this.#hypervisor.vios(mapping.viosLparId).client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.own(lparId, { type: "remove" });
       this.#hypervisor.dropRow(lparId);
@@ -115,17 +120,17 @@ export class Definitions {
   applyProfile({ lparId, name }: Request<"profile.apply">): void {
     const view = this.#changeable(lparId, "remove"); // like a removal: only while it is off
     const { resources } = profileOf(view, name);
-    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: resources, currentProfile: name } }));
+    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: withTurns(resources, row.definition.current), currentProfile: name } }));
   }
 
   async addAdapter({ lparId, adapter }: Request<"adapter.add">): Promise<void> {
     const view = this.#changeable(lparId, "dlpar");
     if (view.definition.environment === "vioserver") {
-      if (adapter.kind !== "scsi" || adapter.value.role !== "server") throw new OlpmError("unsupported", "A Virtual I/O Server takes virtual SCSI server adapters here; its trunk adapter comes from the managed system's configuration.");
-      return this.#putServerAdapter(view, adapter.value);
+      if (adapter.kind === "ethernet" || adapter.value.role !== "server") throw new OlpmError("unsupported", "A Virtual I/O Server takes virtual SCSI and Fibre Channel server adapters here; its trunk adapter comes from the managed system's configuration.");
+      return this.#putServerAdapter(view, adapter.kind, adapter.value);
     }
     const resources = this.#offlineConfiguration(view);
-    const next = adapter.kind === "scsi" ? { ...resources, scsi: [...resources.scsi, adapter.value] } : { ...resources, ethernet: [...resources.ethernet, adapter.value] };
+    const next = adapter.kind === "scsi" ? { ...resources, scsi: [...resources.scsi, adapter.value] } : adapter.kind === "fc" ? { ...resources, fc: [...resources.fc, adapter.value] } : { ...resources, ethernet: [...resources.ethernet, adapter.value] };
     const checked = this.#checked({ name: "current", resources: next }, lparId).resources;
     this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: checked } }));
   }
@@ -158,32 +163,36 @@ export class Definitions {
     const missing = () => new OlpmError("not-found", `Partition ${view.definition.name} has no virtual adapter in slot ${slot}.`);
     if (view.definition.environment === "vioserver") {
       const row = this.#hypervisor.row(lparId);
-      if (!row.devices?.adapters.some((one) => one.slot === slot)) throw missing();
+      if (![...(row.devices?.adapters ?? []), ...(row.devices?.fc ?? [])].some((one) => one.slot === slot) || !row.devices) throw missing();
       const vios = this.#hypervisor.supervisor.get(lparId);
       if (vios) return void (await vios.client.call("adapter.remove", { slot, force }));
       if (row.devices.targets.some((target) => target.slot === slot) && !force) throw new OlpmError("conflict", `Target devices hang on the adapter in slot ${slot}.`, { action: "Remove them first, or use --force." });
       const { devices } = row;
-      this.#hypervisor.update(lparId, (now) => ({ ...now, devices: { ...devices, adapters: devices.adapters.filter((one) => one.slot !== slot), targets: devices.targets.filter((one) => one.slot !== slot) } }));
+      this.#hypervisor.update(lparId, (now) => ({ ...now, devices: { ...devices, adapters: devices.adapters.filter((one) => one.slot !== slot), fc: devices.fc.filter((one) => one.slot !== slot), targets: devices.targets.filter((one) => one.slot !== slot) } }));
       return;
     }
     const resources = this.#offlineConfiguration(view);
-    if (![...resources.scsi, ...resources.ethernet].some((one) => one.slot === slot)) throw missing();
-    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: { ...resources, scsi: resources.scsi.filter((one) => one.slot !== slot), ethernet: resources.ethernet.filter((one) => one.slot !== slot) } } }));
+    if (![...resources.scsi, ...resources.fc, ...resources.ethernet].some((one) => one.slot === slot)) throw missing();
+    this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: { ...resources, scsi: resources.scsi.filter((one) => one.slot !== slot), fc: resources.fc.filter((one) => one.slot !== slot), ethernet: resources.ethernet.filter((one) => one.slot !== slot) } } }));
   }
 
-  async #putServerAdapter(view: LparView, adapter: VirtualScsiAdapter): Promise<void> {
+  async #putServerAdapter(view: LparView, kind: "scsi" | "fc", adapter: Pick<VirtualFcAdapter, "slot" | "remoteLparId" | "remoteSlot">): Promise<void> {
     const wanted = { slot: adapter.slot, clientLparId: adapter.remoteLparId, clientSlot: adapter.remoteSlot };
     const row = this.#hypervisor.row(view.lparId);
-    const { adapters } = row.devices ?? { adapters: [] };
-    if (adapters.some((one) => one.slot === adapter.slot) || row.definition.current?.ethernet.some((one) => one.slot === adapter.slot)) throw new OlpmError("already-exists", `Slot ${adapter.slot} of ${view.definition.name} is in use.`);
+    const { adapters, fc } = row.devices ?? { adapters: [], fc: [] };
+    if ([...adapters, ...fc].some((one) => one.slot === adapter.slot) || row.definition.current?.ethernet.some((one) => one.slot === adapter.slot)) throw new OlpmError("already-exists", `Slot ${adapter.slot} of ${view.definition.name} is in use.`);
     const vios = this.#hypervisor.supervisor.get(view.lparId);
     if (vios) {
-      await vios.client.call("adapter.put", wanted);
+      await (kind === "scsi" ? vios.client.call("adapter.put", wanted) : vios.client.call("fc.put", wanted));
       return;
     }
-    let number = 0;
-    while (adapters.some((one) => one.name === `vhost${number}`)) number++;
-    this.#hypervisor.update(view.lparId, (now) => ({ ...now, devices: { disks: [], targets: [], ...now.devices, adapters: [...adapters, { name: `vhost${number}`, ...wanted }] } }));
+    const freeName = (prefix: string) => {
+      let number = 0;
+      while ([...adapters, ...fc].some((one) => one.name === `${prefix}${number}`)) number++;
+      return `${prefix}${number}`;
+    };
+    const made = kind === "scsi" ? { adapters: [...adapters, { name: freeName("vhost"), ...wanted }], fc } : { adapters, fc: [...fc, { name: freeName("vfchost"), ...wanted, port: null, wwpn: null, clientName: null }] };
+    this.#hypervisor.update(view.lparId, (now) => ({ ...now, devices: { disks: [], targets: [], ...now.devices, ...made } }));
   }
 
   /** @throws OlpmError unsupported: QEMU's virtual I/O bus takes no adapter while the partition runs */
@@ -208,7 +217,7 @@ export class Definitions {
       if (bytes % config.lmbBytes !== 0 || bytes <= 0) throw new OlpmError("invalid-argument", `${name}=${bytesToMb(bytes)} is not a multiple of the logical memory block size of ${bytesToMb(config.lmbBytes)} MB.`);
     if (memory.desiredBytes > config.memoryBytes) throw new OlpmError("insufficient-memory", `desired_mem=${bytesToMb(memory.desiredBytes)} is more than the system's ${bytesToMb(config.memoryBytes)} MB.`);
     if (unitsOf(resources) > config.processors * 100 || proc.desiredProcs > config.processors * 10) throw new OlpmError("insufficient-processors", `The profile asks for more than the system's ${config.processors} processors.`);
-    const slots = [...resources.scsi.map((one) => one.slot), ...resources.ethernet.map((one) => one.slot)];
+    const slots = [...resources.scsi, ...resources.fc, ...resources.ethernet].map((one) => one.slot);
     const twice = slots.find((slot, index) => slots.indexOf(slot) !== index);
     if (twice !== undefined) throw new OlpmError("invalid-argument", `Virtual slot ${twice} is given to two adapters.`);
     const outside = slots.find((slot) => slot < 2 || slot >= resources.maxVirtualSlots);
@@ -218,7 +227,26 @@ export class Definitions {
     if (trunk && this.#hypervisor.store.lpar(lparId)?.definition.environment !== "vioserver") throw new OlpmError("unsupported", `The adapter in slot ${trunk.slot} can not be a trunk adapter: those belong to Virtual I/O Servers.`, { action: "Give it the trunk priority 0." });
     const tagged = resources.ethernet.find((one) => one.additionalVlanIds.length > 0);
     if (tagged) throw new OlpmError("unsupported", `The adapter in slot ${tagged.slot} can not have additional VLANs: a virtual switch of this platform carries the frames of an adapter's own VLAN only.`, { action: "Give each VLAN an adapter of its own." });
-    return { ...profile, resources: { ...resources, ethernet: resources.ethernet.map((adapter) => ({ ...adapter, mac: adapter.mac ?? this.#macFor(adapter, lparId) })) } };
+    this.#assertFreeWwpns(resources, lparId);
+    const fc = resources.fc.map((adapter) => (adapter.role === "client" ? { ...adapter, wwpns: adapter.wwpns ?? this.#wwpnsFor(adapter, lparId) } : adapter));
+    return { ...profile, resources: { ...resources, fc, ethernet: resources.ethernet.map((adapter) => ({ ...adapter, mac: adapter.mac ?? this.#macFor(adapter, lparId) })) } };
+  }
+
+  /** Two adapters that were one to the SAN would reach each other's LUNs. */
+  #assertFreeWwpns(resources: ResourceConfig, lparId: LparId): void {
+    const given = resources.fc.flatMap((adapter) => adapter.wwpns ?? []);
+    const twice = given.find((wwpn, index) => given.indexOf(wwpn) !== index);
+    if (twice !== undefined) throw new OlpmError("invalid-argument", `The WWPN ${twice} is given twice.`);
+    for (const row of this.#hypervisor.store.lpars().filter((one) => one.lparId !== lparId)) {
+      const taken = adaptersOf(row).flatMap((adapter) => adapter.wwpns ?? []).find((wwpn) => given.includes(wwpn));
+      if (taken !== undefined) throw new OlpmError("already-exists", `The WWPN ${taken} belongs to partition ${row.definition.name}.`, { action: "Leave the WWPNs out: the managed system makes a new pair." });
+    }
+  }
+
+  /** An adapter keeps its pair over all profiles of its partition; others get a new one. */
+  #wwpnsFor(adapter: VirtualFcAdapter, lparId: LparId): WwpnPair {
+    const row = this.#hypervisor.store.lpar(lparId);
+    return (row ? adaptersOf(row) : []).find((one) => one.role === "client" && one.slot === adapter.slot && one.wwpns !== null)?.wwpns ?? this.wwpns.next();
   }
 
   /** An adapter keeps its address over all profiles of its partition; others get the system's prefix, a counter and the slot. */
@@ -239,6 +267,9 @@ export class Definitions {
   }
 }
 
+/** All virtual Fibre Channel adapters that a partition has or would have. */
+const adaptersOf = (row: LparRow): VirtualFcAdapter[] => [...(row.definition.current?.fc ?? []), ...row.definition.profiles.flatMap((profile) => profile.resources.fc)];
+
 /** @throws OlpmError not-found HSCL8016 */
 function profileOf(view: LparView, name: string): Profile {
   const found = view.definition.profiles.find((profile) => profile.name === name);
@@ -250,7 +281,7 @@ function viosRow(hardware: ViosHardware): LparRow {
   const memory = { minBytes: VIOS_MEMORY_BYTES, desiredBytes: VIOS_MEMORY_BYTES, maxBytes: VIOS_MEMORY_BYTES };
   const proc = { mode: "shared", minProcs: 1, desiredProcs: 1, maxProcs: 1, minUnits: VIOS_UNITS, desiredUnits: VIOS_UNITS, maxUnits: 100, sharingMode: "uncap", uncapWeight: 255 } as const;
   const ethernet = [{ slot: SlotNumber.parse(hardware.sea.trunkSlot), ieee: true, portVlanId: hardware.sea.vlanIds[0]!, additionalVlanIds: hardware.sea.vlanIds.slice(1), trunkPriority: hardware.sea.trunkPriority, required: true, vswitch: hardware.sea.vswitch, mac: null }];
-  const resources: ResourceConfig = { memory, proc, maxVirtualSlots: 200, scsi: [], ethernet, bootMode: "norm", compatMode: "default" };
+  const resources: ResourceConfig = { memory, proc, maxVirtualSlots: 200, scsi: [], ethernet, fc: [], bootMode: "norm", compatMode: "default" };
   const settings = { autoStart: true, availPriority: 191, description: "", keylock: "norm" as const, allowPerfCollection: false, migrationDisabled: false, syncCurrProfile: false, timeRef: false, msp: hardware.msp };
   return {
     lparId: LparIdSchema.parse(hardware.lparId),
@@ -258,10 +289,11 @@ function viosRow(hardware: ViosHardware): LparRow {
     definition: { name: hardware.name, uuid: randomUUID(), environment: "vioserver", settings, profiles: [{ name: "default", resources }], defaultProfile: "default", currentProfile: "default", current: resources },
     ownership: { kind: "owner", generation: 1 as never, migrationId: null },
     storage: [],
+    fc: [],
     migrationId: null,
     power: "off",
     failed: false,
     startedAt: null,
-    devices: { disks: [], adapters: [], targets: [] },
+    devices: { disks: [], adapters: [], targets: [], fc: [] },
   };
 }

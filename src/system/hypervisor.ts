@@ -10,14 +10,15 @@ import { invariant } from "../kit/invariant.js";
 import type { Logger } from "../kit/log.js";
 import type { LparId, SlotNumber } from "../model/ids.js";
 import { LparId as LparIdSchema, SlotNumber as SlotSchema } from "../model/ids.js";
-import type { LparView, ResourceConfig, StorageMapping } from "../model/lpar.js";
+import type { LparView, ResourceConfig } from "../model/lpar.js";
 import { mayRun, ownershipStep, type OwnershipEvent } from "../model/ownership.js";
 import type { SystemConfig } from "../wire/system-config.js";
 import type { ViosDevices } from "../wire/system-vios.js";
 import { free, whyNotFits, type Capacity } from "./accounting.js";
 import type { Hypervisor, SystemEvents, ViosHandle } from "./contract.js";
 import { GuestWatcher } from "./guests.js";
-import { storageOf, withGates } from "./mappings.js";
+import { logoutFc } from "./fibre-channel.js";
+import { devicesOf, fcOf, storageOf, withGates, withLogins, type Device } from "./mappings.js";
 import { Network, type Trunk } from "./network.js";
 import type { Accelerator } from "./qemu/accelerator.js";
 import { partitionAccount } from "./qemu/confine.js";
@@ -93,8 +94,9 @@ export class SystemHypervisor implements Hypervisor {
     const rows = this.store.lpars();
     return rows.map((row) => this.#viewOf(row, rows));
   }
-  storage(row: LparRow): StorageMapping[] {
-    return storageOf(row, this.#viosRows());
+  /** Target devices of a partition, of virtual SCSI and Fibre Channel. */
+  devices(row: LparRow): Device[] {
+    return devicesOf(row, this.#viosRows());
   }
   process(lparId: LparId): PartitionProcess | undefined {
     return this.#processes.get(lparId);
@@ -127,7 +129,7 @@ export class SystemHypervisor implements Hypervisor {
   }
   freeSlot(viosLparId: LparId): SlotNumber {
     const row = this.row(viosLparId);
-    const taken = new Set<number>([0, 1, ...(row.devices?.adapters ?? []).map((adapter) => adapter.slot), ...(row.definition.current?.ethernet ?? []).map((adapter) => adapter.slot)]);
+    const taken = new Set<number>([0, 1, ...[...(row.devices?.adapters ?? []), ...(row.devices?.fc ?? [])].map((adapter) => adapter.slot), ...(row.definition.current?.ethernet ?? []).map((adapter) => adapter.slot)]);
     // From 10 on, as administrators do: the low ones are left for the VIOS's own adapters.
     let slot = 10;
     while (taken.has(slot)) slot++;
@@ -227,7 +229,7 @@ export class SystemHypervisor implements Hypervisor {
     const row = this.row(lparId);
     invariant(gate === "closed" || mayRun(row.ownership) || row.ownership.kind === "reserved", "storage is opened for its owner, or for who is taking the partition over");
     const byVios = new Map<LparId, string[]>();
-    for (const { viosLparId, vtd } of this.storage(row)) byVios.set(viosLparId, [...(byVios.get(viosLparId) ?? []), vtd]);
+    for (const { viosLparId, vtd } of this.devices(row)) byVios.set(viosLparId, [...(byVios.get(viosLparId) ?? []), vtd]);
     await Promise.all(
       [...byVios].map(async ([viosLparId, names]) => {
         const vios = this.supervisor.get(viosLparId);
@@ -268,8 +270,8 @@ export class SystemHypervisor implements Hypervisor {
   /** Device list for a start of a VIOS, gates as ownership says now. */
   devicesFor(viosLparId: LparId): ViosDevices {
     const row = this.row(viosLparId);
-    const clients = this.store.lpars().map((client) => ({ storage: this.storage(client), mayWrite: mayRun(client.ownership) && this.#processes.has(client.lparId) }));
-    return withGates(viosLparId, row.devices ?? { disks: [], adapters: [], targets: [] }, clients);
+    const clients = this.store.lpars().map((client) => ({ storage: this.devices(client), mayWrite: mayRun(client.ownership) && this.#processes.has(client.lparId), present: this.#processes.has(client.lparId) || client.ownership.kind === "reserved" }));
+    return withGates(viosLparId, withLogins(viosLparId, row.devices ?? { disks: [], adapters: [], targets: [], fc: [] }, clients), clients);
   }
   /** All trunks of the system whose VIOS runs; the one with the lowest priority of each VLAN is made the active one. */
   async arrangeTrunks(): Promise<void> {
@@ -297,7 +299,7 @@ export class SystemHypervisor implements Hypervisor {
   #specOf(row: LparRow, resources: ResourceConfig, bootMode: string): Omit<PartitionSpec, "nics" | "incoming"> {
     const { proc, memory } = resources;
     const units = new Map<number, number>();
-    const disks = this.storage(row).flatMap((mapping) => {
+    const disks = this.devices(row).flatMap((mapping) => {
       const vios = this.supervisor.get(mapping.viosLparId);
       if (!vios) return [];
       const unit = units.get(mapping.clientSlot) ?? 0;
@@ -351,6 +353,7 @@ export class SystemHypervisor implements Hypervisor {
     this.#transitions.delete(lparId);
     if (row && mayRun(row.ownership)) {
       await this.setGates(lparId, "closed").catch((error: unknown) => this.log.warn({ err: error }, "closing the gates of a partition that ended failed"));
+      await logoutFc(this, lparId);
       this.update(lparId, (now) => ({ ...now, power: "off", failed: !asked }));
     }
     this.#events.emit("process.lost", lparId);
@@ -407,6 +410,7 @@ export class SystemHypervisor implements Hypervisor {
       consoleLog: hardware ? path.join(this.config.stateDir, "logs", `${row.definition.name}.log`) : this.consoleLog(row.definition.uuid),
       hardware,
       storage: storageOf(row, viosRows(rows)),
+      fc: fcOf(row, viosRows(rows)),
     };
     return lparView(row, facts);
   }

@@ -7,6 +7,7 @@ import type { LparId } from "../model/ids.js";
 import { lparCan } from "../model/lpar-can.js";
 import type { BootMode, LparView, ResourceConfig } from "../model/lpar.js";
 import { StartPolicy } from "../model/system.js";
+import { loginFc, logoutFc, withTurns } from "./fibre-channel.js";
 import { collidingSlots } from "./qemu/arguments.js";
 import type { SystemHypervisor } from "./hypervisor.js";
 
@@ -101,8 +102,8 @@ export class Lifecycle {
   async #activateClient(view: LparView, params: Activation): Promise<void> {
     const hypervisor = this.#hypervisor;
     const { lparId } = view;
-    const resources = this.#configuration(view, params.profile);
-    const slots = [...resources.scsi.map((adapter) => adapter.slot), ...resources.ethernet.map((adapter) => adapter.slot)];
+    const resources = withTurns(this.#configuration(view, params.profile), view.definition.current);
+    const slots = [...resources.scsi, ...resources.fc, ...resources.ethernet].map((adapter) => adapter.slot);
     const colliding = collidingSlots(slots);
     if (colliding.length > 0)
       throw new OlpmError("invalid-argument", `The virtual slots ${colliding.join(", ")} of partition ${view.definition.name} can not be used together with its other adapters.`, { action: "On this platform two adapters of a partition must not have slots that are equal modulo 16, and 0 and 1 are the terminals'." });
@@ -117,6 +118,7 @@ export class Lifecycle {
         startedAt: new Date().toISOString(),
         definition: { ...row.definition, current: resources, currentProfile: params.profile ?? row.definition.currentProfile ?? row.definition.defaultProfile, settings: params.keylock === null ? row.definition.settings : { ...row.definition.settings, keylock: params.keylock } },
       }));
+      await loginFc(hypervisor, lparId);
       await hypervisor.setGates(lparId, "open");
       const process = await hypervisor.startProcess(lparId, { incoming: false, ...(params.bootMode === null ? {} : { bootMode: params.bootMode }) });
       await process.run();
@@ -124,6 +126,7 @@ export class Lifecycle {
     } catch (thrown) {
       await hypervisor.endProcess(lparId);
       await hypervisor.setGates(lparId, "closed").catch((error: unknown) => hypervisor.log.warn({ err: error }, "closing the gates after a failed activation"));
+      await logoutFc(hypervisor, lparId);
       hypervisor.update(lparId, (row) => ({ ...row, power: "off" }));
       throw toOlpmError(thrown, `activating partition ${view.definition.name}`);
     } finally {
@@ -143,9 +146,10 @@ export class Lifecycle {
   }
 
   #assertServersRun(view: LparView, resources: ResourceConfig): void {
-    for (const adapter of resources.scsi.filter((one) => one.role === "client" && one.required)) {
+    const kinds = [["SCSI", resources.scsi], ["Fibre Channel", resources.fc]] as const;
+    for (const [kind, adapter] of kinds.flatMap(([kind, adapters]) => adapters.filter((one) => one.role === "client" && one.required).map((one) => [kind, one] as const))) {
       const running = adapter.remoteLparId !== null && this.#hypervisor.supervisor.get(adapter.remoteLparId) !== undefined;
-      if (!running) throw new OlpmError("wrong-state", `The required virtual SCSI adapter in slot ${adapter.slot} of partition ${view.definition.name} has no running Virtual I/O Server.`, { hsc: "HSCL0DB9", action: "Activate the Virtual I/O Server first." });
+      if (!running) throw new OlpmError("wrong-state", `The required virtual ${kind} adapter in slot ${adapter.slot} of partition ${view.definition.name} has no running Virtual I/O Server.`, { hsc: "HSCL0DB9", action: "Activate the Virtual I/O Server first." });
     }
   }
 
@@ -155,6 +159,7 @@ export class Lifecycle {
     try {
       await hypervisor.endProcess(view.lparId);
       await hypervisor.setGates(view.lparId, "closed");
+      await logoutFc(hypervisor, view.lparId);
       hypervisor.update(view.lparId, (row) => ({ ...row, power: "off", failed: false }));
     } finally {
       hypervisor.setTransition(view.lparId, null);

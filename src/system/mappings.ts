@@ -1,6 +1,6 @@
 /** Which LUNs a client partition's adapters reach: what its adapters say and what the VIOSes' device lists say, where both agree. Pure. */
-import type { LparId } from "../model/ids.js";
-import type { ResourceConfig, StorageMapping } from "../model/lpar.js";
+import type { LparId, SlotNumber } from "../model/ids.js";
+import type { FcMapping, ResourceConfig, StorageMapping } from "../model/lpar.js";
 import type { ViosDevices, ViosServerAdapter } from "../wire/system-vios.js";
 import type { LparRow } from "./store.js";
 
@@ -14,7 +14,7 @@ interface ViosRow {
   readonly devices: ViosDevices;
 }
 
-const serves = (server: ViosServerAdapter, clientId: LparId, clientSlot: number): boolean => (server.clientLparId === null || server.clientLparId === clientId) && (server.clientSlot === null || server.clientSlot === clientSlot);
+const serves = (server: Pick<ViosServerAdapter, "clientLparId" | "clientSlot">, clientId: LparId, clientSlot: number): boolean => (server.clientLparId === null || server.clientLparId === clientId) && (server.clientSlot === null || server.clientSlot === clientSlot);
 
 /** In the order of client slots, and behind one adapter in the order in which the VIOS lists its target devices. */
 export function storageOf(row: LparRow, vioses: readonly ViosRow[]): StorageMapping[] {
@@ -30,8 +30,48 @@ export function storageOf(row: LparRow, vioses: readonly ViosRow[]): StorageMapp
   );
 }
 
+/** The same for virtual Fibre Channel. A server adapter is here when it is there, mapped to a port or not, logged in or not. */
+export function fcOf(row: LparRow, vioses: readonly ViosRow[]): FcMapping[] {
+  const clients = (effectiveResources(row)?.fc ?? []).filter((adapter) => adapter.role === "client").sort((a, b) => a.slot - b.slot);
+  return clients.flatMap((client) =>
+    vioses
+      .filter((vios) => vios.lparId === client.remoteLparId)
+      .flatMap((vios) =>
+        vios.devices.fc
+          .filter((server) => server.slot === client.remoteSlot && serves(server, row.lparId, client.slot))
+          .map((server) => ({
+            clientSlot: client.slot,
+            viosLparId: vios.lparId,
+            viosSlot: server.slot,
+            vfchost: server.name,
+            port: server.port,
+            wwpn: server.wwpn,
+            luns: vios.devices.targets.filter((target) => target.slot === server.slot && target.wwpn !== undefined && target.wwpn === server.wwpn).map((target) => ({ vtd: target.name, lun: target.lun, lunBytes: target.lunBytes })),
+          })),
+      ),
+  );
+}
+
+/** One target device of a partition: what its gate and its place among the disks depend on. */
+export interface Device {
+  readonly clientSlot: SlotNumber;
+  readonly viosLparId: LparId;
+  readonly vtd: string;
+}
+/** All target devices of a partition, of both kinds. */
+export function devicesOf(row: LparRow, vioses: readonly ViosRow[]): Device[] {
+  return [...storageOf(row, vioses), ...fcOf(row, vioses).flatMap(({ clientSlot, viosLparId, luns }) => luns.map(({ vtd }) => ({ clientSlot, viosLparId, vtd })))];
+}
+
+/** The device list for a VIOS that starts, without the logins of partitions that are not there: only a partition that has a process here is logged in to the SAN. */
+export function withLogins(viosId: LparId, devices: ViosDevices, clients: readonly { readonly storage: readonly Device[]; readonly present: boolean }[]): ViosDevices {
+  const wanted = new Set(clients.filter((client) => client.present).flatMap((client) => client.storage.filter((mapping) => mapping.viosLparId === viosId).map((mapping) => mapping.vtd)));
+  const targets = devices.targets.filter((target) => target.wwpn === undefined || wanted.has(target.name));
+  return { ...devices, targets, fc: devices.fc.map((adapter) => (targets.some((target) => target.wwpn !== undefined && target.slot === adapter.slot) ? adapter : { ...adapter, wwpn: null, clientName: null })) };
+}
+
 /** The device list for a VIOS that starts: every gate as the ownership of the client says, whatever it was before. */
-export function withGates(viosId: LparId, devices: ViosDevices, clients: readonly { readonly storage: readonly StorageMapping[]; readonly mayWrite: boolean }[]): ViosDevices {
+export function withGates(viosId: LparId, devices: ViosDevices, clients: readonly { readonly storage: readonly Pick<Device, "viosLparId" | "vtd">[]; readonly mayWrite: boolean }[]): ViosDevices {
   const open = new Set(clients.filter((client) => client.mayWrite).flatMap((client) => client.storage.filter((mapping) => mapping.viosLparId === viosId).map((mapping) => mapping.vtd)));
   return { ...devices, targets: devices.targets.map((target) => ({ ...target, gate: open.has(target.name) ? "open" : "closed" })) };
 }

@@ -125,6 +125,7 @@ export class SystemServer {
       compatModes: ["default", "POWER8", "POWER9_base", "POWER9"],
       vswitches: this.#vswitches(),
       sharedEthernet: running.map((one) => ({ viosLparId: one.lparId, vswitch: one.sea.vswitch, vlanIds: one.sea.vlanIds, trunkSlot: one.sea.trunkSlot, trunkPriority: one.sea.trunkPriority, active: active(one) })),
+      wwpns: { prefix: this.#parts.definitions.wwpns.prefix, remaining: this.#parts.definitions.wwpns.remaining },
       migration: { activeMax: config.migrationsMax, activeNow: now("active"), inactiveMax: config.migrationsMax, inactiveNow: now("inactive"), inactiveProfPolicy: store.fact("inactiveProfPolicy", InactiveProfPolicy) ?? "config" },
       pid: process.pid,
       time: new Date().toISOString(),

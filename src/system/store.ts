@@ -9,7 +9,7 @@ import { z } from "zod";
 import { Generation, LparId } from "../model/ids.js";
 import { LparDefinition, StorageMapping } from "../model/lpar.js";
 import { MigrationRecord } from "../model/migration.js";
-import { LunVisibility, PlannedStorage } from "../wire/console-system.js";
+import { LunVisibility, PlannedFc, PlannedStorage } from "../wire/console-system.js";
 import { ViosDevices } from "../wire/system-vios.js";
 
 const OwnershipRow = z.discriminatedUnion("kind", [
@@ -28,6 +28,8 @@ export const LparRow = z.object({
   definition: LparDefinition,
   ownership: OwnershipRow,
   storage: z.array(StorageMapping),
+  /** what a migration to here has promised, as `storage`: virtual Fibre Channel */
+  fc: z.array(PlannedFc).default([]),
   migrationId: z.string().nullable(),
   power: z.enum(["off", "on"]),
   /** operator-visible: the process ended without being asked to */

@@ -1,5 +1,5 @@
 /** How a system shows its partitions: a row, and what is known of its process, made into the one shape that everybody reads. Pure. */
-import type { LparRuntime, LparState, LparView, RmcState, StorageMapping } from "../model/lpar.js";
+import type { FcMapping, LparRuntime, LparState, LparView, RmcState, StorageMapping } from "../model/lpar.js";
 import type { ViosHardware } from "../wire/system-config.js";
 import type { GuestNews } from "./guests.js";
 import type { LparRow } from "./store.js";
@@ -18,6 +18,7 @@ export interface LparFacts {
   readonly consoleLog: string;
   readonly hardware: ViosHardware | undefined;
   readonly storage: readonly StorageMapping[];
+  readonly fc: readonly FcMapping[];
 }
 
 const FIRMWARE_MODES = ["of", "sms"];
@@ -42,6 +43,7 @@ export function lparView(row: LparRow, facts: LparFacts): LparView {
     state: stateOf(row, facts),
     runtime: runtimeOf(row, facts),
     storage: [...facts.storage],
+    fc: [...facts.fc],
     ownership,
     migrationId: row.migrationId,
   };
@@ -52,7 +54,8 @@ function withServerAdapters(row: LparRow): LparRow["definition"] {
   const { current } = row.definition;
   if (!current) return row.definition;
   const scsi = (row.devices?.adapters ?? []).map((adapter) => ({ slot: adapter.slot, role: "server" as const, remoteLparId: adapter.clientLparId, remoteSlot: adapter.clientSlot, required: false }));
-  return { ...row.definition, current: { ...current, scsi } };
+  const fc = (row.devices?.fc ?? []).map((adapter) => ({ slot: adapter.slot, role: "server" as const, remoteLparId: adapter.clientLparId, remoteSlot: adapter.clientSlot, required: false, wwpns: null, active: 0 as const }));
+  return { ...row.definition, current: { ...current, scsi, fc } };
 }
 
 function runtimeOf(row: LparRow, facts: LparFacts): LparRuntime {

@@ -164,7 +164,7 @@ export function fakeConsole(systems: readonly FakeSystem[], validation?: Validat
   const all = systems.map(managed);
   let [out, err] = ["", ""];
   const moves: string[] = [];
-  const nothingFound: ValidationResult = { findings: [], type: "active", possibleScsi: [], suggestedScsi: [], possibleMsps: [] };
+  const nothingFound: ValidationResult = { findings: [], type: "active", possibleScsi: [], suggestedScsi: [], possibleFc: [], suggestedFc: [], possibleMsps: [] };
   const context: CommandContext = {
     user: "hscroot",
     taskRole: "hmcsuperadmin",

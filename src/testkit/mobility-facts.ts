@@ -42,17 +42,30 @@ export function looseFacts(kind: "active" | "inactive" = "active"): LooseFacts {
     source,
     destination,
     lpar,
-    wanted: { destLparId: null, sourceMsp: null, destMsp: null, scsi: [] },
+    wanted: { destLparId: null, sourceMsp: null, destMsp: null, scsi: [], fc: [] },
     luns,
+    fc: [],
     fits: { memory: true, processors: true, detail: "" },
     guest: asked ? { answered: true, agreed: true, detail: "" } : null,
     movers: asked ? { reachable: true, detail: "" } : null,
   };
 }
 
+export const FC_PAIR = ["c05076aabbcc0000", "c05076aabbcc0001"] as const;
+/** Gives db01 a virtual Fibre Channel adapter in slot 7, behind vios1 on ms01, with one LUN; both servers of ms02 have two ports that show it to both of its WWPNs. */
+export function addFc(f: LooseFacts): LooseFacts {
+  const lun = "naa.600f";
+  f.lpar.definition.current!.fc = [{ slot: 7, role: "client", remoteLparId: 1, remoteSlot: 30, required: true, wwpns: [...FC_PAIR], active: 0 }];
+  const off = f.lpar.state === "not-activated";
+  f.lpar.fc = [{ clientSlot: 7, viosLparId: 1, viosSlot: 30, vfchost: "vfchost0", port: "fcs1", wwpn: off ? null : FC_PAIR[0], luns: off ? [] : [{ vtd: "vfchost0.0", lun, lunBytes: LUN_BYTES }] }];
+  const seen = (side: "source" | "destination", viosLparId: number, port: string, wwpn: string) => ({ side, viosLparId, port, wwpn, targets: ["naa.5005"], luns: [{ lun, bytes: LUN_BYTES }], availablePorts: 63, detail: "" });
+  f.fc = ["fcs0", "fcs1"].flatMap((port) => [seen("source", 1, port, FC_PAIR[0]), ...[1, 2].flatMap((vios) => FC_PAIR.map((wwpn) => seen("destination", vios, port, wwpn)))]);
+  return f;
+}
+
 export function parsedFacts(loose: LooseFacts): MobilityFacts {
   const parsed = (one: LooseFacts["source"]) => ({ ...one, view: SystemView.parse(one.view), lpars: one.lpars.map((lpar) => LparView.parse(lpar)) });
-  return { ...loose, source: parsed(loose.source), destination: parsed(loose.destination), lpar: LparView.parse(loose.lpar) };
+  return { ...loose, fc: loose.fc?.map((one) => ({ ...one, side: one.side === "source" ? ("source" as const) : ("destination" as const) })) ?? null, source: parsed(loose.source), destination: parsed(loose.destination), lpar: LparView.parse(loose.lpar) };
 }
 
 export function facts(change: (loose: LooseFacts) => void = () => undefined, kind: "active" | "inactive" = "active"): MobilityFacts {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LparId, LunId, SlotNumber } from "../model/ids.js";
+import { LparId, LunId, SlotNumber, Wwpn } from "../model/ids.js";
 import type { ViosDevices } from "../wire/system-vios.js";
 import { DeviceTable, lowestFree, mergeDisks } from "./devices.js";
 import type { FoundLun } from "./san/discover.js";
@@ -28,7 +28,7 @@ test("a disk keeps its name by identity, whatever its way to it", () => {
 
 test("adapters are named by creation and keep their names; changes are told once", () => {
   const told: ViosDevices[] = [];
-  const table = new DeviceTable({ disks: [], adapters: [], targets: [] }, (devices) => told.push(devices));
+  const table = new DeviceTable({ disks: [], adapters: [], targets: [], fc: [] }, (devices) => told.push(devices));
   const client = (n: number) => ({ clientLparId: LparId.parse(n), clientSlot: slot(2) });
   assert.equal(table.putAdapter({ slot: slot(20), ...client(3) }).name, "vhost0");
   assert.equal(table.putAdapter({ slot: slot(10), ...client(4) }).name, "vhost1");
@@ -43,6 +43,21 @@ test("adapters are named by creation and keep their names; changes are told once
   table.removeTarget("vtscsi0");
   table.removeAdapter(slot(20));
   assert.equal(table.putAdapter({ slot: slot(30), ...client(6) }).name, "vhost0");
+});
+
+test("virtual Fibre Channel adapters are named by creation and keep port and login; another client needs a logout", () => {
+  const table = new DeviceTable({ disks: [], adapters: [], targets: [], fc: [] }, () => undefined);
+  const wanted = { slot: slot(30), clientLparId: LparId.parse(3), clientSlot: slot(4) };
+  assert.deepEqual(table.putFc(wanted), { ...wanted, name: "vfchost0", port: null, wwpn: null, clientName: null });
+  assert.equal(table.putFc({ ...wanted, slot: slot(31) }).name, "vfchost1");
+  const wwpn = Wwpn.parse("c05076aabbcc0000");
+  table.setFc(slot(30), { port: "fcs0", wwpn });
+  assert.deepEqual([table.putFc(wanted).port, table.putFc(wanted).wwpn], ["fcs0", wwpn]);
+  assert.throws(() => table.putFc({ ...wanted, clientSlot: slot(5) }), { code: "conflict" });
+  table.setFc(slot(30), { wwpn: null });
+  assert.equal(table.putFc({ ...wanted, clientSlot: slot(5) }).port, "fcs0");
+  table.removeAdapter(slot(30));
+  assert.deepEqual(table.all.fc.map((one) => one.name), ["vfchost1"]);
 });
 
 test("interfaces are read from the kernel's table", () => {

@@ -1,10 +1,10 @@
 /**
- * The devices of a Virtual I/O Server and their names: hdisks (LUNs by identity), server adapters vhostN and target devices. One table, changed
+ * The devices of a Virtual I/O Server and their names: hdisks (LUNs by identity), server adapters vhostN and vfchostN, and target devices. One table, changed
  * only here; whoever watches it gets the whole of it after every change. No input or output.
  */
 import { OlpmError } from "../kit/errors.js";
 import type { LunId, SlotNumber } from "../model/ids.js";
-import type { ViosDevices, ViosDisk, ViosServerAdapter, ViosTargetDevice } from "../wire/system-vios.js";
+import type { ViosDevices, ViosDisk, ViosFcAdapter, ViosServerAdapter, ViosTargetDevice } from "../wire/system-vios.js";
 import type { FoundLun } from "./san/discover.js";
 
 /** `vhost`, `hdisk`, `vtscsi`: the lowest number that no device has, as AIX gives them. */
@@ -51,11 +51,18 @@ export class DeviceTable {
   adapter(name: string): ViosServerAdapter | undefined {
     return this.#devices.adapters.find((adapter) => adapter.name === name);
   }
+  fcOf(slot: SlotNumber): ViosFcAdapter | undefined {
+    return this.#devices.fc.find((adapter) => adapter.slot === slot);
+  }
+  fc(name: string): ViosFcAdapter | undefined {
+    return this.#devices.fc.find((adapter) => adapter.name === name);
+  }
   target(name: string): ViosTargetDevice | undefined {
     return this.#devices.targets.find((target) => target.name === name);
   }
+  /** The virtual SCSI device on a LUN. */
   targetOf(lun: LunId): ViosTargetDevice | undefined {
-    return this.#devices.targets.find((target) => target.lun === lun);
+    return this.#devices.targets.find((target) => target.lun === lun && target.wwpn === undefined);
   }
   targetsBehind(slot: SlotNumber): ViosTargetDevice[] {
     return this.#devices.targets.filter((target) => target.slot === slot);
@@ -75,14 +82,27 @@ export class DeviceTable {
     this.#set({ adapters: [...this.#devices.adapters.filter((one) => one !== old), adapter].sort((a, b) => Number(a.name.slice(5)) - Number(b.name.slice(5))) });
     return adapter;
   }
+  /** The same for virtual Fibre Channel. @throws OlpmError conflict: another client while it is logged in */
+  putFc(wanted: Pick<ViosFcAdapter, "slot" | "clientLparId" | "clientSlot">): ViosFcAdapter {
+    const old = this.fcOf(wanted.slot);
+    if (old && old.clientLparId === wanted.clientLparId && old.clientSlot === wanted.clientSlot) return old;
+    if (old?.wwpn) throw new OlpmError("conflict", `${old.name} is logged in to the SAN for another adapter`);
+    const adapter: ViosFcAdapter = { ...(old ?? { name: lowestFree("vfchost", this.#devices.fc.map((one) => one.name)), port: null, wwpn: null, clientName: null }), ...wanted };
+    this.#set({ fc: [...this.#devices.fc.filter((one) => one !== old), adapter].sort((a, b) => Number(a.name.slice(7)) - Number(b.name.slice(7))) });
+    return adapter;
+  }
+  setFc(slot: SlotNumber, change: Partial<Pick<ViosFcAdapter, "port" | "wwpn" | "clientName">>): ViosFcAdapter | undefined {
+    this.#set({ fc: this.#devices.fc.map((one) => (one.slot === slot ? { ...one, ...change } : one)) });
+    return this.fcOf(slot);
+  }
 
   /** @throws OlpmError conflict while target devices are behind it. Absent counts as removed. */
   removeAdapter(slot: SlotNumber): void {
-    const adapter = this.adapterOf(slot);
+    const adapter = this.adapterOf(slot) ?? this.fcOf(slot);
     if (!adapter) return;
     const behind = this.targetsBehind(slot).map((target) => target.name);
     if (behind.length > 0) throw new OlpmError("conflict", `${adapter.name} still has the target devices ${behind.join(", ")}`);
-    this.#set({ adapters: this.#devices.adapters.filter((one) => one !== adapter) });
+    this.#set({ adapters: this.#devices.adapters.filter((one) => one !== adapter), fc: this.#devices.fc.filter((one) => one !== adapter) });
   }
 
   addTarget(target: ViosTargetDevice): void {

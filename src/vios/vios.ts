@@ -1,5 +1,5 @@
 /**
- * One Virtual I/O Server: composes virtual SCSI (storage/), Shared Ethernet Adapters (sea.ts), the mover service partition role (msp.ts) and the VIOS
+ * One Virtual I/O Server: composes virtual SCSI and Fibre Channel (storage/), Shared Ethernet Adapters (sea.ts), the mover service partition role (msp.ts) and the VIOS
  * command line (cli/), and answers the `system-vios` contract. `main.ts` runs it.
  */
 import type { Logger } from "../kit/log.js";
@@ -10,6 +10,7 @@ import { runViosCommand } from "./cli/run.js";
 import { DeviceTable } from "./devices.js";
 import { MoverRole } from "./msp.js";
 import { SharedEthernet } from "./sea.js";
+import { FibreChannel } from "./storage/fibre-channel.js";
 import { Storage } from "./storage/storage.js";
 
 export interface ViosOptions {
@@ -25,6 +26,7 @@ export class Vios {
   readonly config: ViosConfig;
   readonly table: DeviceTable;
   readonly storage: Storage;
+  readonly fibreChannel: FibreChannel;
   readonly sea: readonly SharedEthernet[];
   readonly mover: MoverRole;
   readonly #log: Logger;
@@ -37,6 +39,7 @@ export class Vios {
     this.#shutdown = shutdown;
     this.table = new DeviceTable(config.devices, (devices) => emit("devices.changed", devices));
     this.storage = new Storage(config, this.table, log);
+    this.fibreChannel = new FibreChannel(config, this.table, this.storage, log);
     this.sea = config.sea.map((one) => new SharedEthernet(one, log));
     this.mover = new MoverRole(config, log, (state) => emit("mover.changed", state));
   }
@@ -65,6 +68,10 @@ export class Vios {
       "vios.command": ({ argv }) => runViosCommand(this, argv),
       "adapter.put": async (wanted) => this.table.putAdapter(wanted),
       "adapter.remove": ({ slot, force }) => nothing(this.#removeAdapter(slot, force)),
+      "fc.put": (wanted) => this.fibreChannel.put(wanted),
+      "fc.login": (wanted) => this.fibreChannel.login(wanted),
+      "fc.logout": ({ slot }) => nothing(this.fibreChannel.logout(slot)),
+      "fc.probe": async ({ wwpns }) => ({ found: await this.fibreChannel.probe(wwpns) }),
       "storage.probe": async ({ luns }) => ({ found: await this.storage.probe(luns) }),
       "storage.attach": (device) => this.storage.attach(device),
       "storage.detach": ({ name }) => nothing(this.storage.detach(name)),
@@ -77,7 +84,10 @@ export class Vios {
   }
 
   async #removeAdapter(slot: Parameters<DeviceTable["adapterOf"]>[0], force: boolean): Promise<void> {
-    if (force) for (const target of this.table.targetsBehind(slot)) await this.storage.detach(target.name);
+    if (force) {
+      await this.fibreChannel.logout(slot);
+      for (const target of this.table.targetsBehind(slot)) await this.storage.detach(target.name);
+    }
     this.table.removeAdapter(slot);
   }
 

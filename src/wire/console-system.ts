@@ -3,8 +3,8 @@
  * it is answered; every migration call is keyed by the migration's id and may be repeated: the same call gives the same answer.
  */
 import { z } from "zod";
-import { Generation, LparId, LunId, MigrationId, SlotNumber } from "../model/ids.js";
-import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
+import { Generation, LparId, LunId, MigrationId, SlotNumber, Wwpn } from "../model/ids.js";
+import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualFcAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
 import { MigrationEnd, MigrationError, MigrationRecord } from "../model/migration.js";
 import { InactiveProfPolicy, StartPolicy, SystemProfile, SystemView, VirtualSwitch } from "../model/system.js";
 
@@ -20,6 +20,17 @@ export type PlannedStorage = z.infer<typeof PlannedStorage>;
 /** What one VIOS says of one LUN. */
 export const LunVisibility = z.object({ viosLparId: LparId, lun: LunId, visible: z.boolean(), bytes: z.number().int().nullable(), inUse: z.boolean(), detail: z.string() });
 export type LunVisibility = z.infer<typeof LunVisibility>;
+
+/**
+ * One virtual Fibre Channel adapter of the moving partition on the destination: `wwpn` is the name of the pair that logs in there, `luns` what it has to see, in the
+ * order in which the partition has them; none for a partition that is off. viosSlot null: a free one.
+ */
+export const PlannedFc = z.object({ clientSlot: SlotNumber, viosLparId: LparId, viosSlot: SlotNumber.nullable(), port: z.string(), wwpn: Wwpn, luns: z.array(z.object({ lun: LunId, lunBytes: z.number().int() })) });
+export type PlannedFc = z.infer<typeof PlannedFc>;
+
+/** What the SAN shows to one WWPN through one port of a VIOS. `targets`: names of the SAN's own ports; `availablePorts`: virtual adapters that the port can still take. */
+export const FcVisibility = z.object({ viosLparId: LparId, port: z.string(), wwpn: Wwpn, targets: z.array(z.string()), luns: z.array(z.object({ lun: LunId, bytes: z.number().int() })), availablePorts: z.number().int(), detail: z.string() });
+export type FcVisibility = z.infer<typeof FcVisibility>;
 
 /** Answer of the guest's own scripts to a mobility event (lpm-process 2.3 rule 2). */
 export const GuestVerdict = z.object({ answered: z.boolean(), agreed: z.boolean(), detail: z.string() });
@@ -52,7 +63,7 @@ export const consoleSystem = {
     "lpar.shutdown": { params: ByLpar.extend({ how: z.enum(["os", "delayed", "immediate"]), restart: z.boolean() }), result: Nothing },
 
     /** Virtual adapters of the current configuration; of a running client partition only where the hypervisor can. */
-    "adapter.add": { params: ByLpar.extend({ adapter: z.discriminatedUnion("kind", [z.object({ kind: z.literal("scsi"), value: VirtualScsiAdapter }), z.object({ kind: z.literal("ethernet"), value: VirtualEthernetAdapter })]) }), result: Nothing },
+    "adapter.add": { params: ByLpar.extend({ adapter: z.discriminatedUnion("kind", [z.object({ kind: z.literal("scsi"), value: VirtualScsiAdapter }), z.object({ kind: z.literal("ethernet"), value: VirtualEthernetAdapter }), z.object({ kind: z.literal("fc"), value: VirtualFcAdapter })]) }), result: Nothing },
     /** VLAN and switch of an Ethernet adapter, found by its slot, also while the partition runs; the address stays */
     "adapter.set": { params: ByLpar.extend({ value: VirtualEthernetAdapter }), result: Nothing },
     "adapter.remove": { params: ByLpar.extend({ slot: SlotNumber, force: z.boolean() }), result: Nothing },
@@ -72,6 +83,8 @@ export const consoleSystem = {
 
     // Migration: facts that only the system can find out. Nothing is changed by these.
     "migration.probeStorage": { params: z.object({ luns: z.array(LunId) }), result: z.object({ found: z.array(LunVisibility) }) },
+    /** trial login of these names through the ports of the running VIOSes; null: all of them */
+    "migration.probeFc": { params: z.object({ wwpns: z.array(Wwpn).max(128), viosLparIds: z.array(LparId).nullable() }), result: z.object({ found: z.array(FcVisibility) }) },
     "migration.probeMover": { params: z.object({ mspLparId: LparId, peer: Endpoint }), result: z.object({ reachable: z.boolean(), detail: z.string() }) },
     /** where the mover of this VIOS is reached */
     "migration.moverAddress": { params: z.object({ mspLparId: LparId }), result: Endpoint },
@@ -103,7 +116,7 @@ export const consoleSystem = {
 
     // Migration: destination side.
     "migration.reserve": {
-      params: z.object({ id: MigrationId, peer: Endpoint, type: z.enum(["active", "inactive"]), source: MigrationEnd, destination: MigrationEnd, lparId: LparId.nullable(), generation: Generation, definition: LparDefinition, storage: z.array(PlannedStorage), ticket: z.string(), console: z.string() }),
+      params: z.object({ id: MigrationId, peer: Endpoint, type: z.enum(["active", "inactive"]), source: MigrationEnd, destination: MigrationEnd, lparId: LparId.nullable(), generation: Generation, definition: LparDefinition, storage: z.array(PlannedStorage), fc: z.array(PlannedFc).default([]), ticket: z.string(), console: z.string() }),
       result: z.object({ lparId: LparId }),
     },
     /** logs in to the LUNs (identity checked) and makes the server adapters; their gates stay closed */

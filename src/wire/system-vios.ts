@@ -3,8 +3,8 @@
  * outlives it: the system keeps the device list (`devices.changed`) and gives it back in the VIOS's configuration at its next start.
  */
 import { z } from "zod";
-import { LparId, LunId, MigrationId, SlotNumber } from "../model/ids.js";
-import { LunVisibility } from "./console-system.js";
+import { LparId, LunId, MigrationId, SlotNumber, Wwpn } from "../model/ids.js";
+import { FcVisibility, LunVisibility } from "./console-system.js";
 
 const Nothing = z.object({});
 
@@ -15,11 +15,21 @@ export type ViosDisk = z.infer<typeof ViosDisk>;
 export const ViosServerAdapter = z.object({ name: z.string().regex(/^vhost\d+$/), slot: SlotNumber, clientLparId: LparId.nullable(), clientSlot: SlotNumber.nullable() });
 export type ViosServerAdapter = z.infer<typeof ViosServerAdapter>;
 
-/** A virtual target device: one LUN behind one server adapter. Its gate is open only while this system owns the client partition. */
-export const ViosTargetDevice = z.object({ name: z.string().min(1).max(64), slot: SlotNumber, lun: LunId, lunBytes: z.number().int(), gate: z.enum(["open", "closed"]) });
+/** A port to the SAN, `fcsN`: the Nth portal of the VIOS's configuration. */
+export const FcPortName = z.string().regex(/^fcs\d{1,3}$/);
+
+/** A virtual Fibre Channel server adapter. `port`: where vfcmap put it; `wwpn`: as whom it is logged in to the SAN now, for the partition `clientName`. */
+export const ViosFcAdapter = z.object({ name: z.string().regex(/^vfchost\d+$/), slot: SlotNumber, clientLparId: LparId.nullable(), clientSlot: SlotNumber.nullable(), port: FcPortName.nullable(), wwpn: Wwpn.nullable(), clientName: z.string().nullable() });
+export type ViosFcAdapter = z.infer<typeof ViosFcAdapter>;
+
+/**
+ * A virtual target device: one LUN behind one server adapter. Its gate is open only while this system owns the client partition. `wwpn`: the way to the LUN is
+ * the client's own (virtual Fibre Channel); absent: the VIOS's (virtual SCSI).
+ */
+export const ViosTargetDevice = z.object({ name: z.string().min(1).max(64), slot: SlotNumber, lun: LunId, lunBytes: z.number().int(), gate: z.enum(["open", "closed"]), wwpn: Wwpn.optional() });
 export type ViosTargetDevice = z.infer<typeof ViosTargetDevice>;
 
-export const ViosDevices = z.object({ disks: z.array(ViosDisk), adapters: z.array(ViosServerAdapter), targets: z.array(ViosTargetDevice) });
+export const ViosDevices = z.object({ disks: z.array(ViosDisk), adapters: z.array(ViosServerAdapter), targets: z.array(ViosTargetDevice), fc: z.array(ViosFcAdapter).default([]) });
 export type ViosDevices = z.infer<typeof ViosDevices>;
 
 /** Configuration of a VIOS process, written by its system when it starts it. */
@@ -69,7 +79,20 @@ export const systemVios = {
     "vios.command": { params: z.object({ argv: z.array(z.string()), admin: z.boolean() }), result: z.object({ stdout: z.string(), stderr: z.string(), code: z.number().int() }) },
 
     "adapter.put": { params: z.object({ slot: SlotNumber, clientLparId: LparId.nullable(), clientSlot: SlotNumber.nullable() }), result: ViosServerAdapter },
+    /** of virtual SCSI or Fibre Channel; forced, with all that hangs on it */
     "adapter.remove": { params: z.object({ slot: SlotNumber, force: z.boolean() }), result: Nothing },
+
+    /** makes a virtual Fibre Channel server adapter or changes its client; `port` absent: as it is mapped */
+    "fc.put": { params: z.object({ slot: SlotNumber, clientLparId: LparId.nullable(), clientSlot: SlotNumber.nullable(), port: FcPortName.optional() }), result: ViosFcAdapter },
+    /**
+     * Logs the adapter in to the SAN as the client and serves the LUNs that the SAN shows to that name behind closed gates. `luns`: exactly these, in this order
+     * (the destination of a move); null: what there is. Logged in already as this name: looks for what is missing only.
+     */
+    "fc.login": { params: z.object({ slot: SlotNumber, wwpn: Wwpn, clientName: z.string(), luns: z.array(z.object({ lun: LunId, lunBytes: z.number().int() })).nullable() }), result: ViosFcAdapter },
+    /** cuts the client off and logs out; no such adapter counts as logged out */
+    "fc.logout": { params: z.object({ slot: SlotNumber }), result: Nothing },
+    /** trial login through every port: what the SAN shows to these names; leaves nothing behind */
+    "fc.probe": { params: z.object({ wwpns: z.array(Wwpn).max(128) }), result: z.object({ found: z.array(FcVisibility) }) },
 
     /** asks the SAN; identity by VPD page 0x83, never by path */
     "storage.probe": { params: z.object({ luns: z.array(LunId) }), result: z.object({ found: z.array(LunVisibility) }) },

@@ -1,13 +1,14 @@
 /** Virtual adapters as the HMC writes them in profiles, with slashes (hmc-cli 4.5). */
 import { OlpmError } from "../../kit/errors.js";
-import { LparId, MacAddress, SlotNumber, VlanId } from "../../model/ids.js";
-import type { VirtualEthernetAdapter, VirtualScsiAdapter } from "../../model/lpar.js";
+import { LparId, MacAddress, SlotNumber, VlanId, WwpnPair } from "../../model/ids.js";
+import type { VirtualEthernetAdapter, VirtualFcAdapter, VirtualScsiAdapter } from "../../model/lpar.js";
 
 export type LookupVios = (by: { readonly name?: string; readonly id?: number }) => { readonly lparId: number } | undefined;
 
 /** As on POWER hypervisors (max_vlans_per_port). */
 const VLANS_MAX = 20;
 const SCSI_FORM = "slot/client-or-server/remote-lpar-ID/remote-lpar-name/remote-slot/is-required";
+const FC_FORM = "slot/client-or-server/remote-lpar-ID/remote-lpar-name/remote-slot/[WWPN,WWPN]/is-required";
 const ETHERNET_FORM = "slot/is-IEEE/port-vlan-ID/[additional-vlan-IDs]/[trunk-priority]/is-required[/[virtual-switch][/[MAC-address]/...]]";
 const wrong = (attribute: string, text: string, why: string, form: string) => new OlpmError("invalid-argument", `The adapter ${text} of attribute ${attribute} is not valid: ${why}. The form is ${form}. Please check your entry and retry the command.`);
 
@@ -27,8 +28,13 @@ export function parseScsi(text: string, lookup: LookupVios): VirtualScsiAdapter 
   const fail = (why: string) => wrong("virtual_scsi_adapters", text, why, SCSI_FORM);
   const words = text.split("/");
   if (words.length !== 6) throw fail(`it has ${words.length} fields instead of 6`);
-  const [slotText = "", role = "", idText = "", name = "", remoteSlotText = "", required = ""] = words;
-  const slot = SlotNumber.parse(slotOf(slotText, "virtual_scsi_adapters"));
+  return parsePair(words, slotOf(words[0] ?? "", "virtual_scsi_adapters"), lookup, fail);
+}
+
+/** The fields that a virtual SCSI and a virtual Fibre Channel adapter have in common. */
+function parsePair(words: readonly string[], slotNumber: number, lookup: LookupVios, fail: (why: string) => OlpmError): VirtualScsiAdapter {
+  const [, role = "", idText = "", name = "", remoteSlotText = "", required = ""] = words;
+  const slot = SlotNumber.parse(slotNumber);
   if (role !== "client" && role !== "server") throw fail("the second field is client or server");
   if (required !== "0" && required !== "1") throw fail("the last field is 0 or 1");
   const any = idText === "any";
@@ -44,6 +50,28 @@ export function parseScsi(text: string, lookup: LookupVios): VirtualScsiAdapter 
   const anySlot = remoteSlotText === "any";
   if (!anySlot && !(/^\d{1,5}$/.test(remoteSlotText) && Number(remoteSlotText) >= 2 && Number(remoteSlotText) <= 65534)) throw fail("the remote slot is a number from 2 to 65534 or any");
   return { slot, role, remoteLparId: remoteLparId === null ? null : LparId.parse(remoteLparId), remoteSlot: anySlot ? null : SlotNumber.parse(Number(remoteSlotText)), required: required === "1" };
+}
+
+export function fcText(adapter: VirtualFcAdapter, nameOf: (lparId: number) => string | undefined): string {
+  const words = scsiText(adapter, nameOf).split("/");
+  return [...words.slice(0, 5), adapter.wwpns?.join(",") ?? "", words[5]].join("/");
+}
+
+/** Without WWPNs the managed system makes a pair; a server adapter has none. @throws OlpmError invalid-argument */
+export function parseFc(text: string, lookup: LookupVios): VirtualFcAdapter {
+  const fail = (why: string) => wrong("virtual_fc_adapters", text, why, FC_FORM);
+  const words = text.split("/");
+  if (words.length !== 7) throw fail(`it has ${words.length} fields instead of 7`);
+  const pair = parsePair([...words.slice(0, 5), words[6]!], slotOf(words[0] ?? "", "virtual_fc_adapters"), lookup, fail);
+  const names = words[5]!;
+  if (names !== "" && pair.role === "server") throw fail("a server adapter has no WWPNs");
+  return { ...pair, wwpns: names === "" ? null : parseWwpns(names, fail), active: 0 };
+}
+/** Two different names with a comma. */
+export function parseWwpns(text: string, fail: (why: string) => OlpmError): WwpnPair {
+  const parsed = WwpnPair.safeParse(text.toLowerCase().split(",").map((one) => one.trim()));
+  if (!parsed.success || parsed.data[0] === parsed.data[1]) throw fail("WWPNs are two different names of 16 hexadecimal digits");
+  return parsed.data;
 }
 
 export function ethernetText(adapter: VirtualEthernetAdapter): string {

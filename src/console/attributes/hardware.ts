@@ -1,5 +1,5 @@
 /** Attributes of partitions' hardware: memory, processors and virtual adapters (hmc-cli 6.3, 6.4, 6.6), in the order in which they are printed. */
-import type { LparView, ResourceConfig, VirtualEthernetAdapter, VirtualScsiAdapter } from "../../model/lpar.js";
+import type { LparView, ResourceConfig, VirtualEthernetAdapter, VirtualFcAdapter, VirtualScsiAdapter } from "../../model/lpar.js";
 import type { SystemView, VirtualSwitch } from "../../model/system.js";
 import { bytesToMb, unitsToText } from "../../model/units.js";
 import { absent, type Attribute } from "../grammar/list-output.js";
@@ -69,18 +69,21 @@ export const LPAR_PROCESSORS: readonly Attribute<LparView>[] = [
 export interface AdapterObject {
   readonly lpar: LparView;
   readonly slot: number;
-  readonly kind: "scsi" | "eth" | "serial";
+  readonly kind: "scsi" | "eth" | "fc" | "serial";
+  /** of a virtual SCSI adapter, and what a virtual Fibre Channel adapter has in common with it */
   readonly scsi: VirtualScsiAdapter | undefined;
+  readonly fc: VirtualFcAdapter | undefined;
   readonly ethernet: VirtualEthernetAdapter | undefined;
   readonly lpars: readonly LparView[];
   readonly view: SystemView;
 }
 export function slotsOf(lpar: LparView, lpars: readonly LparView[], view: SystemView): AdapterObject[] {
   const resources = pending(lpar);
-  const base = { lpar, lpars, view, scsi: undefined, ethernet: undefined };
+  const base = { lpar, lpars, view, scsi: undefined, fc: undefined, ethernet: undefined };
   return [
     ...[0, 1].map((slot): AdapterObject => ({ ...base, slot, kind: "serial" })),
     ...(resources?.scsi ?? []).map((scsi): AdapterObject => ({ ...base, slot: scsi.slot, kind: "scsi", scsi })),
+    ...(resources?.fc ?? []).map((fc): AdapterObject => ({ ...base, slot: fc.slot, kind: "fc", scsi: fc, fc })),
     ...(resources?.ethernet ?? []).map((ethernet): AdapterObject => ({ ...base, slot: ethernet.slot, kind: "eth", ethernet })),
   ].sort((a, b) => a.slot - b.slot);
 }
@@ -105,6 +108,15 @@ export const SCSI: readonly Attribute<AdapterObject>[] = [
   { name: "remote_slot_num", read: ({ scsi }) => (scsi?.remoteSlot == null ? "any" : String(scsi.remoteSlot)) },
   { name: "backing_devices", read: backing },
   { name: "drc_name", read: ({ view, lpar, slot }) => virtualLocation(view, lpar.lparId, slot), onlyAsked: true },
+];
+/** Of both sides; the pair of a client in the order in which it was made, whichever is logged in. */
+export const FIBRE_CHANNEL: readonly Attribute<AdapterObject>[] = [
+  ...["lpar_name", "lpar_id", "slot_num", "adapter_type", "state", "is_required", "remote_lpar_id", "remote_lpar_name", "remote_slot_num"].map((name) => SCSI.find((one) => one.name === name)!),
+  { name: "wwpns", read: ({ fc }) => fc?.wwpns ?? undefined },
+];
+export const SYSTEM_FIBRE_CHANNEL: readonly Attribute<SystemView>[] = [
+  { name: "num_wwpns_remaining", read: (view) => (view.wwpns ? String(view.wwpns.remaining) : undefined) },
+  { name: "wwpn_prefix", read: (view) => view.wwpns?.prefix },
 ];
 export const ETHERNET: readonly Attribute<AdapterObject>[] = [
   { name: "lpar_name", read: ({ lpar }) => lpar.definition.name },
@@ -152,7 +164,7 @@ export function nextFreeSlot(lpar: LparView): number | undefined {
   for (let slot = 2; slot < (pending(lpar)?.maxVirtualSlots ?? 0); slot++) if (!taken.has(slot) && !(client && interrupts.has(slot % 16))) return slot;
   return undefined;
 }
-const used = (lpar: LparView): Set<number> => new Set([...(pending(lpar)?.scsi ?? []), ...(pending(lpar)?.ethernet ?? [])].map((one) => one.slot));
+const used = (lpar: LparView): Set<number> => new Set([...(pending(lpar)?.scsi ?? []), ...(pending(lpar)?.fc ?? []), ...(pending(lpar)?.ethernet ?? [])].map((one) => one.slot));
 export const LPAR_SLOTS: readonly Attribute<LparView>[] = [
   { name: "lpar_name", read: (lpar) => lpar.definition.name },
   { name: "lpar_id", read: (lpar) => String(lpar.lparId) },

@@ -95,6 +95,6 @@ const mappings = (choices: ValidationResult["possibleScsi"]): string | readonly 
 export const SCSI_MAPPINGS: readonly Attribute<ValidationResult>[] = [
   { name: "possible_virtual_scsi_mappings", read: (found) => mappings(found.possibleScsi) },
   { name: "suggested_virtual_scsi_mappings", read: (found) => mappings(found.suggestedScsi) },
-  { name: "possible_virtual_fc_mappings", read: () => "none" },
-  { name: "suggested_virtual_fc_mappings", read: () => "none" },
+  { name: "possible_virtual_fc_mappings", read: (found) => mappings(found.possibleFc) },
+  { name: "suggested_virtual_fc_mappings", read: (found) => mappings(found.suggestedFc) },
 ];

@@ -8,7 +8,7 @@ import { BootMode, ProcCompatMode } from "../../model/lpar.js";
 import { bytesToMb, mbToBytes, textToUnits, unitsToText } from "../../model/units.js";
 import { checkRecord, invalidValue, type RecordAttribute } from "../grammar/attribute-table.js";
 import { splitList, type RecordItem } from "../grammar/record.js";
-import { parseEthernet, parseScsi, slotOf, type LookupVios } from "./adapters.js";
+import { parseEthernet, parseFc, parseScsi, slotOf, type LookupVios } from "./adapters.js";
 import { TERMINALS } from "./profile.js";
 
 const only = (reason: string, values: readonly string[], ...names: readonly string[]): RecordAttribute[] => names.map((name) => ({ name, help: "", only: { values, reason } }));
@@ -32,6 +32,7 @@ export const PROFILE_RECORD: readonly RecordAttribute[] = [
   { name: "max_virtual_slots", help: "2 to 65535" },
   { name: "virtual_scsi_adapters", help: "list of slot/client-or-server/remote-lpar-ID/remote-lpar-name/remote-slot/is-required", list: true },
   { name: "virtual_eth_adapters", help: "list of slot/is-IEEE/port-vlan-ID/[additional-vlan-IDs]/[trunk-priority]/is-required[/[virtual-switch][/[MAC-address]/all/none]]", list: true },
+  { name: "virtual_fc_adapters", help: "list of slot/client-or-server/remote-lpar-ID/remote-lpar-name/remote-slot/[WWPN,WWPN]/is-required; a client adapter without WWPNs gets a pair", list: true },
   { name: "boot_mode", help: "norm, dd, ds, of, sms" },
   { name: "lpar_proc_compat_mode", help: "default, POWER8, POWER9_base, POWER9" },
   { name: "hpt_ratio", help: "the size of the page tables is QEMU's choice", withoutEffect: true },
@@ -40,7 +41,6 @@ export const PROFILE_RECORD: readonly RecordAttribute[] = [
   ...only("a profile says what it takes", ["0"], "all_resources"),
   ...only("there is no shared memory pool", ["ded"], "mem_mode"),
   ...only("physical adapters belong to the Virtual I/O Servers' hosts", NONE, "io_slots", "lpar_io_pool_ids", "hca_adapters", "lhea_logical_ports", "lhea_capabilities", "sni_device_ids", "sriov_eth_logical_ports", "sriov_roce_logical_ports"),
-  ...only("QEMU has no virtual Fibre Channel adapter for partitions", NONE, "virtual_fc_adapters"),
   ...only("QEMU has no such adapter for partitions", NONE, "vnic_adapters", "virtual_eth_vsi_profiles", "vtpm_adapters"),
   ...only("every partition has these two terminals", [TERMINALS.join(","), ...NONE], "virtual_serial_adapters"),
   ...only("there are no groups of partitions", NONE, "work_group_id", "power_ctrl_lpar_ids", "power_ctrl_lpar_names", "affinity_group_id"),
@@ -55,7 +55,7 @@ export const PROFILE_RECORD: readonly RecordAttribute[] = [
   ...refused("partitions are not suspended", "rs_device_name", "primary_rs_vios_name", "primary_rs_vios_id", "secondary_rs_vios_name", "secondary_rs_vios_id"),
   ...refused("it is for IBM i, which is not supported", "console_slot", "alt_console_slot", "op_console_slot", "load_source_slot", "alt_restart_device_slot", "hsl_pool_id", "virtual_opti_pool_id"),
 ];
-type Read = "min_mem" | "desired_mem" | "max_mem" | "proc_mode" | "min_procs" | "desired_procs" | "max_procs" | "min_proc_units" | "desired_proc_units" | "max_proc_units" | "sharing_mode" | "uncap_weight" | "max_virtual_slots" | "virtual_scsi_adapters" | "virtual_eth_adapters" | "boot_mode" | "lpar_proc_compat_mode";
+type Read = "min_mem" | "desired_mem" | "max_mem" | "proc_mode" | "min_procs" | "desired_procs" | "max_procs" | "min_proc_units" | "desired_proc_units" | "max_proc_units" | "sharing_mode" | "uncap_weight" | "max_virtual_slots" | "virtual_scsi_adapters" | "virtual_eth_adapters" | "virtual_fc_adapters" | "boot_mode" | "lpar_proc_compat_mode";
 
 const NEEDED = ["min_mem", "desired_mem", "max_mem", "proc_mode", "min_procs", "desired_procs", "max_procs"] as const;
 const bad = invalidValue;
@@ -120,6 +120,7 @@ export function profileFromRecord(items: readonly RecordItem[], context: { reado
     maxVirtualSlots: whole("max_virtual_slots", base?.maxVirtualSlots ?? 20, 2, 65535),
     scsi: adapterList(values.get("virtual_scsi_adapters"), base?.scsi ?? [], (one) => parseScsi(one, context.lookupVios)),
     ethernet: adapterList(values.get("virtual_eth_adapters"), base?.ethernet ?? [], parseEthernet),
+    fc: adapterList(values.get("virtual_fc_adapters"), base?.fc ?? [], (one) => parseFc(one, context.lookupVios)),
     bootMode: choice("boot_mode", BootMode.options, base?.bootMode ?? "norm"),
     compatMode: choice("lpar_proc_compat_mode", ProcCompatMode.options, base?.compatMode ?? "default"),
   };

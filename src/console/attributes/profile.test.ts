@@ -25,7 +25,7 @@ test("a new profile has the defaults of what its record leaves out", () => {
   const resources = read(NEW);
   assert.deepEqual(resources.memory, { minBytes: 256 << 20, desiredBytes: 512 << 20, maxBytes: 1 << 30 });
   assert.deepEqual([resources.proc.minUnits, resources.proc.desiredUnits, resources.proc.maxUnits], [10, 50, 200]);
-  assert.deepEqual({ ...resources, memory: null, proc: { sharingMode: resources.proc.sharingMode, uncapWeight: resources.proc.uncapWeight } }, { memory: null, proc: { sharingMode: "uncap", uncapWeight: 128 }, maxVirtualSlots: 20, scsi: [], ethernet: [], bootMode: "norm", compatMode: "default" });
+  assert.deepEqual({ ...resources, memory: null, proc: { sharingMode: resources.proc.sharingMode, uncapWeight: resources.proc.uncapWeight } }, { memory: null, proc: { sharingMode: "uncap", uncapWeight: 128 }, maxVirtualSlots: 20, scsi: [], ethernet: [], fc: [], bootMode: "norm", compatMode: "default" });
 });
 
 test("adapters: input may leave the partner's ID or name, and the last fields, out", () => {
@@ -38,6 +38,21 @@ test("adapters: input may leave the partner's ID or name, and the last fields, o
     { slot: 4, ieee: false, portVlanId: 1, additionalVlanIds: [], trunkPriority: 0, required: true, vswitch: "ETHERNET0", mac: null },
     { slot: 5, ieee: true, portVlanId: 10, additionalVlanIds: [20, 30], trunkPriority: 0, required: false, vswitch: "VS2", mac: "02AABB000105" },
   ]);
+});
+
+test("virtual Fibre Channel adapters: the pair of WWPNs stands in an element with quotes of its own, is read back, and may be left out", () => {
+  const pair = ["c05076aabbcc0000", "c05076aabbcc0001"];
+  const text = `""3/client/1/vios1/10/${pair.join(",")}/0"",""4/client//vios1/11//1"",10/server/3/lpar3/3//0`;
+  const { fc } = read(`${NEW},"virtual_fc_adapters=${text}"`);
+  assert.deepEqual(fc, [
+    { slot: 3, role: "client", remoteLparId: 1, remoteSlot: 10, required: false, wwpns: pair, active: 0 },
+    { slot: 4, role: "client", remoteLparId: 1, remoteSlot: 11, required: true, wwpns: null, active: 0 },
+    { slot: 10, role: "server", remoteLparId: 3, remoteSlot: 3, required: false, wwpns: null, active: 0 },
+  ]);
+  assert.deepEqual(read(`"virtual_fc_adapters+=""3/client/1//12/${pair.join(",").toUpperCase()}/0"""`, { ...BASE, fc }).fc.map((one) => [one.slot, one.remoteSlot, one.wwpns?.[1]]), [[4, 11, undefined], [10, 3, undefined], [3, 12, pair[1]]]);
+  assert.deepEqual(read("virtual_fc_adapters-=3", { ...BASE, fc }).fc.map((one) => one.slot), [4, 10]);
+  const wrong = ["3/client/1//10/0", "3/client/1//10/c05076aabbcc000,c05076aabbcc0001/0", `3/client/1//10/${pair[0]}/0`, `3/client/1//10/${pair[0]},${pair[0]}/0`, `10/server/3//3/${pair.join(",")}/0`, `3/client/any//10/${pair.join(",")}/0`];
+  for (const one of wrong) assert.throws(() => read(`${NEW},"virtual_fc_adapters=""${one}"""`), { code: "invalid-argument", message: /virtual_fc_adapters/ }, one);
 });
 
 test("= replaces adapters, += adds or changes, -= removes by slot, and the rest stays", () => {

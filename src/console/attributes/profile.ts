@@ -2,7 +2,7 @@
 import type { LparView, Profile } from "../../model/lpar.js";
 import { bytesToMb, unitsToText } from "../../model/units.js";
 import { absent, type Attribute } from "../grammar/list-output.js";
-import { ethernetText, scsiText } from "./adapters.js";
+import { ethernetText, fcText, scsiText } from "./adapters.js";
 
 export interface ProfileObject {
   readonly profile: Profile;
@@ -44,7 +44,7 @@ export const PROFILE_ATTRIBUTES: readonly Attribute<ProfileObject>[] = [
   { name: "virtual_serial_adapters", read: () => TERMINALS },
   { name: "virtual_scsi_adapters", read: (one) => orNone(one.profile.resources.scsi.map((adapter) => scsiText(adapter, one.nameOf))) },
   { name: "virtual_eth_adapters", read: (one) => orNone(one.profile.resources.ethernet.map(ethernetText)) },
-  { name: "virtual_fc_adapters", read: () => "none" },
+  { name: "virtual_fc_adapters", read: (one) => orNone(one.profile.resources.fc.map((adapter) => fcText(adapter, one.nameOf))) },
   { name: "hca_adapters", read: () => "none" },
   { name: "boot_mode", read: ({ profile }) => profile.resources.bootMode },
   { name: "conn_monitoring", read: () => "0" },

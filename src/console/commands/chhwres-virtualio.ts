@@ -1,7 +1,8 @@
-/** `chhwres -r virtualio` (hmc-cli 6.9): virtual SCSI and Ethernet adapters, and virtual switches. chhwres.ts has the options. */
+/** `chhwres -r virtualio` (hmc-cli 6.9): virtual SCSI, Fibre Channel and Ethernet adapters, and virtual switches. chhwres.ts has the options. */
 import { OlpmError } from "../../kit/errors.js";
 import { LparId, MacAddress, SlotNumber, VlanId } from "../../model/ids.js";
 import type { LparView, VirtualEthernetAdapter } from "../../model/lpar.js";
+import { parseWwpns } from "../attributes/adapters.js";
 import { nextFreeSlot, slotsOf } from "../attributes/hardware.js";
 import type { CommandContext, ManagedSystem } from "../contract.js";
 import { checkRecord, invalidValue, type RecordAttribute } from "../grammar/attribute-table.js";
@@ -18,6 +19,7 @@ export const SCSI_RECORD: readonly RecordAttribute[] = [
   { name: "remote_slot_num", help: "the partner's slot, or any" },
   { name: "is_required", help: "0 or 1: whether the partition starts only when the Virtual I/O Server runs" },
 ];
+export const FC_RECORD: readonly RecordAttribute[] = [...SCSI_RECORD, { name: "wwpns", help: "of a client adapter: two names of 16 hexadecimal digits; made by the system without it", list: true }];
 const SWITCHED: readonly RecordAttribute[] = [
   { name: "port_vlan_id", help: "1 to 4094" },
   { name: "addl_vlan_ids", help: "", only: { values: ["none", ""], reason: "a virtual switch carries the frames of an adapter's own VLAN only; give each VLAN an adapter" } },
@@ -49,7 +51,7 @@ export async function changeVirtualIo(options: Options, context: CommandContext)
   if (operation === "r") return removeAdapter(options, context, system, lpar);
   if (subtype === undefined) throw missingParameter("--rsubtype");
   if (operation === "a") return addAdapter(subtype, options, context, system, lpar);
-  if (subtype !== "eth") throw new OlpmError("unsupported", "A virtual SCSI adapter keeps its partner.", { action: "Remove it and add another one." });
+  if (subtype !== "eth") throw new OlpmError("unsupported", "A virtual SCSI or Fibre Channel adapter keeps its partner.", { action: "Remove it and add another one." });
   return changeEthernet(options, context, system, lpar);
 }
 
@@ -59,7 +61,7 @@ async function addAdapter(subtype: string, options: Options, context: CommandCon
   const free = options.number("-s") ?? nextFreeSlot(lpar);
   if (free === undefined) throw new OlpmError("limit-reached", `Partition ${lpar.definition.name} has no free virtual slot (max_virtual_slots).`);
   const slot = SlotNumber.parse(free);
-  const adapter = subtype === "scsi" ? { kind: "scsi" as const, value: scsi(items, slot, system) } : { kind: "ethernet" as const, value: ethernet(items, slot) };
+  const adapter = subtype === "scsi" ? { kind: "scsi" as const, value: scsi(items, slot, system) } : subtype === "fc" ? { kind: "fc" as const, value: fibreChannel(items, slot, system) } : { kind: "ethernet" as const, value: ethernet(items, slot) };
   await system.client.call("adapter.add", { lparId: lpar.lparId, adapter }, { signal: context.signal });
   return 0;
 }
@@ -106,6 +108,14 @@ function scsi(items: readonly RecordItem[], slot: SlotNumber, system: ManagedSys
   if (!anySlot && !(/^\d{1,5}$/.test(slotText) && Number(slotText) >= 2 && Number(slotText) <= 65534)) throw invalidValue("remote_slot_num", slotText, "a virtual slot number from 2 to 65534, or any");
   if (role === "client" && (any || anySlot)) throw invalidValue("remote_slot_num", slotText, "a client adapter names its server's partition and slot");
   return { slot, role, remoteLparId: any ? null : (found?.lparId ?? idOf(idText)!), remoteSlot: anySlot ? null : SlotNumber.parse(Number(slotText)), required: bit(items, "is_required") } as const;
+}
+
+function fibreChannel(items: readonly RecordItem[], slot: SlotNumber, system: ManagedSystem) {
+  checkRecord(items, FC_RECORD);
+  const value = scsi(items.filter((item) => item.name !== "wwpns"), slot, system);
+  const names = valueOf(items, "wwpns");
+  if (names !== undefined && value.role === "server") throw invalidValue("wwpns", names, "a server adapter has none");
+  return { ...value, wwpns: names === undefined ? null : parseWwpns(names, (why) => invalidValue("wwpns", names, why)), active: 0 } as const;
 }
 
 function ethernet(items: readonly RecordItem[], slot: SlotNumber): VirtualEthernetAdapter {

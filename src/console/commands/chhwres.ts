@@ -1,6 +1,6 @@
 import { OlpmError } from "../../kit/errors.js";
 import { taken } from "../grammar/attribute-table.js";
-import { changeVirtualIo, ETHERNET_CHANGE, ETHERNET_RECORD, SCSI_RECORD, SWITCH_RECORD } from "./chhwres-virtualio.js";
+import { changeVirtualIo, ETHERNET_CHANGE, ETHERNET_RECORD, FC_RECORD, SCSI_RECORD, SWITCH_RECORD } from "./chhwres-virtualio.js";
 import type { Command } from "./command.js";
 import { LPAR_OPTIONS, SYSTEM_OPTION } from "./targets.js";
 
@@ -9,9 +9,9 @@ export const chhwres: Command = {
   name: "chhwres",
   summary: "changes hardware resources: virtual adapters and virtual switches",
   synopsis: [
-    'chhwres -r virtualio -m managed-system -o a {-p partition-name | --id partition-ID} --rsubtype {scsi | eth} [-s virtual-slot] -a "attributes"',
+    'chhwres -r virtualio -m managed-system -o a {-p partition-name | --id partition-ID} --rsubtype {scsi | fc | eth} [-s virtual-slot] -a "attributes"',
     'chhwres -r virtualio -m managed-system -o s {-p partition-name | --id partition-ID} --rsubtype eth -s virtual-slot -a "attributes"',
-    "chhwres -r virtualio -m managed-system -o r {-p partition-name | --id partition-ID} [--rsubtype {scsi | eth}] -s virtual-slot [--force]",
+    "chhwres -r virtualio -m managed-system -o r {-p partition-name | --id partition-ID} [--rsubtype {scsi | fc | eth}] -s virtual-slot [--force]",
     'chhwres -r virtualio -m managed-system -o {a | r | s} --rsubtype vswitch --vswitch name [-a "new_name=name"]',
   ],
   options: [
@@ -35,9 +35,8 @@ export const chhwres: Command = {
       name: "--rsubtype",
       argument: "subtype",
       help: "which kind of virtual resource",
-      values: ["scsi", "eth", "vswitch"],
+      values: ["scsi", "fc", "eth", "vswitch"],
       refusedValues: {
-        fc: "QEMU has no virtual Fibre Channel adapter for partitions",
         serial: "every partition has its two terminals and no others",
         vnic: "QEMU has no such adapter for partitions",
         pgdev: "there is no shared memory pool",
@@ -72,6 +71,7 @@ export const chhwres: Command = {
   ],
   attributes: [
     taken("chhwres -r virtualio --rsubtype scsi -o a", SCSI_RECORD),
+    taken("chhwres -r virtualio --rsubtype fc -o a", FC_RECORD),
     taken("chhwres -r virtualio --rsubtype eth -o a", ETHERNET_RECORD),
     taken("chhwres -r virtualio --rsubtype eth -o s", ETHERNET_CHANGE),
     taken("chhwres -r virtualio --rsubtype vswitch", SWITCH_RECORD),

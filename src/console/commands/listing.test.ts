@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { VirtualFcAdapter } from "../../model/lpar.js";
 import { MigrationRecord, NO_PROGRESS } from "../../model/migration.js";
 import type { ValidationResult } from "../contract.js";
 import { fakeConsole, fakeSystems, type FakeSystem } from "../../testkit/fake-console.js";
@@ -10,6 +11,8 @@ const VALIDATION: ValidationResult = {
   type: "active",
   possibleScsi: [{ clientSlot: 2, viosName: "vios2", viosLparId: 1 }, { clientSlot: 2, viosName: "vios3", viosLparId: 2 }],
   suggestedScsi: [{ clientSlot: 2, viosName: "vios2", viosLparId: 1 }],
+  possibleFc: [{ clientSlot: 30, viosName: "vios2", viosLparId: 1, port: "fcs0" }, { clientSlot: 30, viosName: "vios3", viosLparId: 2, port: "fcs0" }],
+  suggestedFc: [{ clientSlot: 30, viosName: "vios2", viosLparId: 1, port: "fcs0" }],
   possibleMsps: [
     { sourceMspLparId: 1, sourceMspName: "vios1", sourceMspAddress: "10.0.0.11", destMspLparId: 1, destMspName: "vios2", destMspAddress: "10.0.0.12" },
     { sourceMspLparId: 1, sourceMspName: "vios1", sourceMspAddress: "10.0.0.11", destMspLparId: 2, destMspName: "vios3", destMspAddress: "10.0.0.13" },
@@ -56,7 +59,7 @@ const LISTINGS: readonly [string, string][] = [
   ["lssyscfg -r lpar -m ms01 --osrefresh -F name,kvm_capable,vtpm_version --filter lpar_ids=3", "db01,0,null\n"],
   [
     "lssyscfg -r sys -m ms01",
-    'name=ms01,type_model=9009-42A,serial_num=7800A01,ipaddr=10.0.0.1,state=Operating,detailed_state=None,sys_time=11/24/2026 12:00:00,power_off_policy=0,active_lpar_mobility_capable=1,inactive_lpar_mobility_capable=1,active_lpar_share_idle_procs_capable=0,active_mem_expansion_capable=0,hardware_active_mem_expansion_capable=0,active_mem_sharing_capable=0,addr_broadcast_perf_policy_capable=0,bsr_capable=0,cod_mem_capable=0,cod_proc_capable=0,dynamic_platform_optimization_capable=0,electronic_err_reporting_capable=0,firmware_power_saver_capable=0,hardware_power_saver_capable=0,hardware_discovery_capable=0,hca_capable=0,huge_page_mem_capable=0,lhea_capable=0,lpar_avail_priority_capable=0,lpar_proc_compat_mode_capable=1,lpar_remote_restart_capable=0,powervm_lpar_remote_restart_capable=0,lpar_suspend_capable=0,micro_lpar_capable=1,os400_capable=0,redundant_err_path_reporting_capable=0,shared_eth_failover_capable=1,sni_msg_passing_capable=0,sp_failover_capable=0,vet_activation_capable=0,virtual_fc_capable=0,virtual_io_server_capable=1,virtual_switch_capable=1,vsn_phase2_capable=0,vsi_on_veth_capable=0,max_lpars=256,power_on_lpar_start_policy=autostart,"lpar_proc_compat_modes=default,POWER8,POWER9_base,POWER9"\n',
+    'name=ms01,type_model=9009-42A,serial_num=7800A01,ipaddr=10.0.0.1,state=Operating,detailed_state=None,sys_time=11/24/2026 12:00:00,power_off_policy=0,active_lpar_mobility_capable=1,inactive_lpar_mobility_capable=1,active_lpar_share_idle_procs_capable=0,active_mem_expansion_capable=0,hardware_active_mem_expansion_capable=0,active_mem_sharing_capable=0,addr_broadcast_perf_policy_capable=0,bsr_capable=0,cod_mem_capable=0,cod_proc_capable=0,dynamic_platform_optimization_capable=0,electronic_err_reporting_capable=0,firmware_power_saver_capable=0,hardware_power_saver_capable=0,hardware_discovery_capable=0,hca_capable=0,huge_page_mem_capable=0,lhea_capable=0,lpar_avail_priority_capable=0,lpar_proc_compat_mode_capable=1,lpar_remote_restart_capable=0,powervm_lpar_remote_restart_capable=0,lpar_suspend_capable=0,micro_lpar_capable=1,os400_capable=0,redundant_err_path_reporting_capable=0,shared_eth_failover_capable=1,sni_msg_passing_capable=0,sp_failover_capable=0,vet_activation_capable=0,virtual_fc_capable=1,virtual_io_server_capable=1,virtual_switch_capable=1,vsn_phase2_capable=0,vsi_on_veth_capable=0,max_lpars=256,power_on_lpar_start_policy=autostart,"lpar_proc_compat_modes=default,POWER8,POWER9_base,POWER9"\n',
   ],
   ["lshwres -r mem -m ms01 --level sys", "configurable_sys_mem=8192,curr_avail_sys_mem=7168,pend_avail_sys_mem=7168,installed_sys_mem=8192,deconfig_sys_mem=0,sys_firmware_mem=0,mem_region_size=256,configurable_num_sys_huge_pages=0,curr_avail_num_sys_huge_pages=0,pend_avail_num_sys_huge_pages=0\n"],
   ["lshwres -m ms01 -r mem --level lpar -F curr_mem --filter lpar_ids=3", "512\n"],
@@ -88,7 +91,7 @@ const LISTINGS: readonly [string, string][] = [
   ["lslparmigr -r lpar -m ms01", "name=vios1,lpar_id=1,migration_state=Not Migrating\nname=db01,lpar_id=3,migration_state=Not Migrating\nname=batch02,lpar_id=4,migration_state=Not Migrating\n"],
   ["lslparmigr -r lpar -m ms01 -t ms02 -p db01", "name=db01,lpar_id=3,migration_state=Not Migrating\n"],
   ["lslparmigr -r msp -m ms01 -t ms02 --filter lpar_names=db01", 'source_msp_name=vios1,source_msp_id=1,"dest_msp_names=vios2,vios3","dest_msp_ids=1,2","ipaddr_mappings=10.0.0.11//1/vios2/10.0.0.12,10.0.0.11//2/vios3/10.0.0.13"\n'],
-  ["lslparmigr -r virtualio -m ms01 -t ms02 --filter lpar_ids=3", '"possible_virtual_scsi_mappings=2/vios2/1,2/vios3/2",suggested_virtual_scsi_mappings=2/vios2/1,possible_virtual_fc_mappings=none,suggested_virtual_fc_mappings=none\n'],
+  ["lslparmigr -r virtualio -m ms01 -t ms02 --filter lpar_ids=3", '"possible_virtual_scsi_mappings=2/vios2/1,2/vios3/2",suggested_virtual_scsi_mappings=2/vios2/1,"possible_virtual_fc_mappings=30/vios2/1,30/vios3/2",suggested_virtual_fc_mappings=30/vios2/1\n'],
   ["lslparmigr -r procpool -m ms01 -t ms02 --filter lpar_ids=3 -F shared_proc_pool_ids", "0\n"],
   ["lshmc -V", '"version= Version: 10\n Release: 3\n Service Pack: 1060\nHMC Build level 0.1.0\n","base_version=V10R3\n"\n'],
   ["lshmc -n -F hostname:ipaddr", "hmc1:10.0.0.5,10.1.0.5\n"],
@@ -103,6 +106,28 @@ for (const [line, expected] of LISTINGS)
     const { status, out, err } = await run(line);
     assert.deepEqual({ status, out, err }, { status: 0, out: expected, err: "" });
   });
+
+test("virtual Fibre Channel adapters: both sides, the pair in quotes, and what is left of the system's names", async () => {
+  const pair = ["c05076aabbcc0000", "c05076aabbcc0001"];
+  const printed = async (line: string) =>
+    (
+      await run(line, ([{ lpars, view }]) => {
+        const [vios1, db01] = lpars.map((lpar) => lpar.definition);
+        vios1!.current!.fc = VirtualFcAdapter.array().parse([{ slot: 30, role: "server", remoteLparId: 3, remoteSlot: 5, required: false, wwpns: null }]);
+        db01!.current!.fc = db01!.profiles[0]!.resources.fc = VirtualFcAdapter.array().parse([{ slot: 5, role: "client", remoteLparId: 1, remoteSlot: 30, required: true, wwpns: pair }]);
+        view!.wwpns = { prefix: "c05076aabbcc", remaining: 65534 };
+      })
+    ).out;
+  assert.equal(
+    await printed("lshwres -r virtualio --rsubtype fc --level lpar -m ms01"),
+    `lpar_name=vios1,lpar_id=1,slot_num=30,adapter_type=server,state=1,is_required=0,remote_lpar_id=3,remote_lpar_name=db01,remote_slot_num=5\nlpar_name=db01,lpar_id=3,slot_num=5,adapter_type=client,state=1,is_required=1,remote_lpar_id=1,remote_lpar_name=vios1,remote_slot_num=30,"wwpns=${pair.join(",")}"\n`,
+  );
+  assert.equal(await printed("lshwres -r virtualio --rsubtype fc --level lpar -m ms01 -F lpar_name,slot_num,wwpns"), `vios1,30,null\ndb01,5,"${pair.join(",")}"\n`);
+  assert.equal(await printed("lshwres -r virtualio --rsubtype fc --level sys -m ms01"), "num_wwpns_remaining=65534,wwpn_prefix=c05076aabbcc\n");
+  assert.equal(await printed("lssyscfg -r prof -m ms01 --filter lpar_names=db01 -F virtual_fc_adapters"), `"""5/client/1/vios1/30/${pair.join(",")}/1"""\n`);
+  assert.equal(await printed("lshwres -r virtualio --rsubtype slot --level slot -m ms01 --filter lpar_names=db01,slots=5 -F slot_num,config"), "5,fc\n");
+  assert.equal(await printed("lshwres -r virtualio --rsubtype scsi -m ms01 --filter lpar_names=db01 -F slot_num"), "2\n");
+});
 
 test("what can not be listed is said on standard error, with status 1", async () => {
   const cases: [string, RegExp][] = [

@@ -2,7 +2,7 @@
 import { OlpmError } from "../../kit/errors.js";
 import type { VirtualEthernetAdapter } from "../../model/lpar.js";
 import { POOL_PROCESSORS, SYSTEM_MEMORY, SYSTEM_PROCESSORS } from "../attributes/system.js";
-import { ADAPTER_SLOTS, ETHERNET, LPAR_MEMORY, LPAR_PROCESSORS, LPAR_SLOTS, SCSI, PROCESSOR_POOL, SERIAL, VIRTUAL_NETWORKS, VIRTUAL_SWITCHES, slotsOf, networkName, virtualNetworks, type AdapterObject } from "../attributes/hardware.js";
+import { ADAPTER_SLOTS, ETHERNET, FIBRE_CHANNEL, LPAR_MEMORY, LPAR_PROCESSORS, LPAR_SLOTS, SCSI, PROCESSOR_POOL, SERIAL, SYSTEM_FIBRE_CHANNEL, VIRTUAL_NETWORKS, VIRTUAL_SWITCHES, slotsOf, networkName, virtualNetworks, type AdapterObject } from "../attributes/hardware.js";
 import type { CommandContext } from "../contract.js";
 import { printed } from "../grammar/attribute-table.js";
 import { parseFilter } from "../grammar/filter.js";
@@ -38,7 +38,7 @@ export const lshwres: Command = {
   summary: "lists hardware resources of a managed system and its partitions",
   synopsis: [
     "lshwres -r {mem | proc} -m managed-system --level {sys | pool | lpar} [--filter filter-data] [-F [attribute-names] [--header]]",
-    "lshwres -r virtualio -m managed-system --rsubtype {eth | scsi | serial | slot | vnetwork | vswitch} [--level {lpar | slot}] [--filter filter-data] [-F [attribute-names] [--header]]",
+    "lshwres -r virtualio -m managed-system --rsubtype {eth | fc | scsi | serial | slot | vnetwork | vswitch} [--level {lpar | slot | sys}] [--filter filter-data] [-F [attribute-names] [--header]]",
     "lshwres -r procpool -m managed-system [--filter filter-data] [-F [attribute-names] [--header]]",
     "lshwres -r {io | sriov | mempool | rspool | ...} -m managed-system [--rsubtype subtype] ...",
   ],
@@ -55,7 +55,7 @@ export const lshwres: Command = {
   ],
   details: [
     `Filters: ${RESOURCES.map((name) => `${FORMS[name]!.filters.join(", ")} (${name})`).join("; ")}.`,
-    "Nothing is listed of what is not here: physical adapters, which belong to the Virtual I/O Servers' hosts (io, sriov, hea, hca, sni, accel), virtual adapters that QEMU has not (fc, vnic, vnicbkdev, hsl, virtualopti, vasi), pools of shared memory and of reserved storage (mempool, rspool), persistent memory (pmem).",
+    "Nothing is listed of what is not here: physical adapters, which belong to the Virtual I/O Servers' hosts (io, sriov, hea, hca, sni, accel), virtual adapters that QEMU has not (vnic, vnicbkdev, hsl, virtualopti, vasi), pools of shared memory and of reserved storage (mempool, rspool), persistent memory (pmem).",
     'Examples:\nlshwres -r mem -m ms01 --level sys\nlshwres -r proc -m ms01 --level lpar -F lpar_name,curr_procs\nlshwres -r virtualio -m ms01 --rsubtype scsi --level lpar --filter "lpar_names=db01"',
   ],
   attributes: [
@@ -66,6 +66,8 @@ export const lshwres: Command = {
     printed("lshwres -r proc --level lpar", LPAR_PROCESSORS),
     printed("lshwres -r procpool", PROCESSOR_POOL),
     printed("lshwres -r virtualio --rsubtype scsi", SCSI),
+    printed("lshwres -r virtualio --rsubtype fc --level lpar", FIBRE_CHANNEL),
+    printed("lshwres -r virtualio --rsubtype fc --level sys", SYSTEM_FIBRE_CHANNEL),
     printed("lshwres -r virtualio --rsubtype eth", ETHERNET),
     printed("lshwres -r virtualio --rsubtype serial", SERIAL),
     printed("lshwres -r virtualio --rsubtype slot --level lpar", LPAR_SLOTS),
@@ -87,7 +89,8 @@ async function text(options: Options, context: CommandContext): Promise<string> 
   const filters = parseFilter(options.get("--filter"), form.filters);
   const system = await freshSystem(options, context);
   if (resource === "virtualio" && subtype === "eth" && level === "sys") throw notSupported("The value sys of the parameter --level", "the addresses of a system's adapters have no prefix that could be set");
-  if (level !== undefined && !form.levels?.includes(level)) throw missingParameter("--level");
+  const fcSystem = resource === "virtualio" && subtype === "fc" && level === "sys";
+  if (level !== undefined && !form.levels?.includes(level) && !fcSystem) throw missingParameter("--level");
   const lpars = () => filteredLpars(filters, context, system);
   if (options.has("-R")) {
     lpars();
@@ -113,11 +116,13 @@ async function text(options: Options, context: CommandContext): Promise<string> 
     const [vswitches, vlans, names] = [filters.get("vswitches"), numbers(filters, "vlans"), filters.get("vnetworks")];
     return list(VIRTUAL_NETWORKS, virtualNetworks(view, system.lpars()).filter((one) => (!vswitches || vswitches.includes(one.vswitch)) && (!vlans || vlans.includes(one.vlanId)) && (!names || names.includes(networkName(one)))), how);
   }
+  if (fcSystem) return list(SYSTEM_FIBRE_CHANNEL, [view], how);
   if (subtype === "slot" && level !== "slot") return list(LPAR_SLOTS, lpars(), how);
   const slots = numbers(filters, "slots");
   const adapters: AdapterObject[] = lpars().flatMap((lpar) => slotsOf(lpar, system.lpars(), view)).filter((one) => !slots || slots.includes(one.slot));
   if (subtype === "slot") return list(ADAPTER_SLOTS, adapters, how);
   if (subtype === "scsi") return list(SCSI, adapters.filter((one) => one.kind === "scsi"), how);
+  if (subtype === "fc") return list(FIBRE_CHANNEL, adapters.filter((one) => one.kind === "fc"), how);
   if (subtype === "eth") return list(ETHERNET, adapters.filter((one) => one.ethernet && onNetwork(one.ethernet, filters)), how);
   if (subtype === "serial") return list(SERIAL, adapters.filter((one) => one.kind === "serial"), how);
   return NOTHING;

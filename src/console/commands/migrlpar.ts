@@ -19,7 +19,7 @@ export const migrlpar: Command = {
     { ...SYSTEM_OPTION, help: "the managed system on which the partition is" },
     { name: "-t", argument: "target-managed-system", help: "the managed system to which the partition moves; for v and m" },
     ...LPAR_OPTIONS,
-    { name: "-i", argument: "input-data", help: "source_msp_id, source_msp_name, dest_msp_id, dest_msp_name, dest_lpar_id, virtual_scsi_mappings=client-slot/VIOS-name/VIOS-ID[,...]" },
+    { name: "-i", argument: "input-data", help: "source_msp_id, source_msp_name, dest_msp_id, dest_msp_name, dest_lpar_id, virtual_scsi_mappings=client-slot/VIOS-name/VIOS-ID[,...], virtual_fc_mappings=client-slot/VIOS-name/VIOS-ID[/[VIOS-slot][/port]][,...]" },
     { name: "-w", argument: "minutes", help: "how long to wait for commands of the operating system; 0: without end; default 3", number: { min: 0, max: 999 } },
     { name: "-d", argument: "detail-level", help: "level of detail of the operating system's messages", number: { min: 0, max: 5 }, withoutEffect: true },
     { name: "-v", argument: null, help: "prints the progress while it runs" },
@@ -82,7 +82,7 @@ const IGNORED = ["shared_proc_pool_id", "shared_proc_pool_name", "source_msp_ipa
 function wanted(options: Options): MobilityOptions {
   const values = new Map<string, string>();
   for (const { name, operator, value } of parseRecord(options.get("-i") ?? "")) {
-    if (operator !== "=" || ![...NUMBERS, ...NAMES, ...IGNORED, "virtual_scsi_mappings"].includes(name)) throw new OlpmError("invalid-argument", `An invalid attribute was entered. The invalid attribute is ${name}. Please check your entry and retry the command.`);
+    if (operator !== "=" || ![...NUMBERS, ...NAMES, ...IGNORED, "virtual_scsi_mappings", "virtual_fc_mappings"].includes(name)) throw new OlpmError("invalid-argument", `An invalid attribute was entered. The invalid attribute is ${name}. Please check your entry and retry the command.`);
     if (NUMBERS.includes(name) && !/^[1-9]\d{0,4}$/.test(value)) throw new OlpmError("invalid-argument", `The value ${value} of attribute ${name} is no partition ID. Please check your entry and retry the command.`);
     values.set(name, value);
   }
@@ -93,7 +93,8 @@ function wanted(options: Options): MobilityOptions {
   };
   const [sourceMsp, destMsp, destLparId, waitMinutes] = [msp("source"), msp("dest"), number("dest_lpar_id"), options.number("-w")];
   const mappings = splitList(values.get("virtual_scsi_mappings") ?? "").map(mapping);
-  return { ...(sourceMsp ? { sourceMsp } : {}), ...(destMsp ? { destMsp } : {}), ...(destLparId === undefined ? {} : { destLparId }), ...(waitMinutes === undefined ? {} : { waitMinutes }), ...(mappings.length > 0 ? { scsiMappings: mappings } : {}) };
+  const fcMappings = splitList(values.get("virtual_fc_mappings") ?? "").map(fcMapping);
+  return { ...(sourceMsp ? { sourceMsp } : {}), ...(destMsp ? { destMsp } : {}), ...(destLparId === undefined ? {} : { destLparId }), ...(waitMinutes === undefined ? {} : { waitMinutes }), ...(mappings.length > 0 ? { scsiMappings: mappings } : {}), ...(fcMappings.length > 0 ? { fcMappings } : {}) };
 }
 
 /** `client-slot/VIOS-name/VIOS-ID[/VIOS-slot]`; name or ID may be empty. */
@@ -103,4 +104,12 @@ function mapping(text: string) {
   if (!number(slot) || (name === "" && id === "") || (id !== "" && !number(id)) || (viosSlot !== "" && !number(viosSlot)) || more.length > 0)
     throw new OlpmError("invalid-argument", `The mapping ${text} of virtual_scsi_mappings is not valid. The form is client-slot/VIOS-name/VIOS-ID[/VIOS-slot]. Please check your entry and retry the command.`);
   return { clientSlot: Number(slot), ...(name === "" ? {} : { viosName: name }), ...(id === "" ? {} : { viosLparId: Number(id) }), ...(viosSlot === "" ? {} : { viosSlot: Number(viosSlot) }) };
+}
+
+/** `client-slot/VIOS-name/VIOS-ID[/[VIOS-slot][/port]]` (hmc-cli 2.4). */
+function fcMapping(text: string) {
+  const words = text.split("/");
+  const port = words.length === 5 ? words[4]! : "";
+  if (port !== "" && !/^fcs\d{1,3}$/.test(port)) throw new OlpmError("invalid-argument", `The mapping ${text} of virtual_fc_mappings is not valid: ${port} is no port. The form is client-slot/VIOS-name/VIOS-ID[/[VIOS-slot][/port]]. Please check your entry and retry the command.`);
+  return { ...mapping(words.length === 5 ? words.slice(0, 4).join("/") : text), ...(port === "" ? {} : { port }) };
 }

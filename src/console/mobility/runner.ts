@@ -55,7 +55,7 @@ class Runner implements Mobility {
 
   async validate(request: MobilityRequest, signal: AbortSignal): Promise<ValidationResult> {
     const found = await this.#validate(request, signal);
-    return { findings: found.findings, type: found.kind, possibleScsi: found.possibleScsi, suggestedScsi: found.suggestedScsi, possibleMsps: found.pairs };
+    return { findings: found.findings, type: found.kind, possibleScsi: found.possibleScsi, suggestedScsi: found.suggestedScsi, possibleFc: found.possibleFc, suggestedFc: found.suggestedFc, possibleMsps: found.pairs };
   }
 
   async migrate(request: MobilityRequest, watch: { readonly signal: AbortSignal; readonly onProgress: (record: MigrationRecord) => void }): Promise<MigrationResult> {
@@ -81,6 +81,7 @@ class Runner implements Mobility {
       destLparId: (request.options.destLparId ?? null) as LparId | null,
       definition: definitionToMove(begun.definition, { kind: found.kind, policy: source.view!.migration.inactiveProfPolicy, profileName: request.options.profileName ?? null, vswitches: request.options.vswitchMappings ?? [], uuid: null }),
       storage: found.plan.storage as MigrationParams["storage"],
+      fc: found.plan.fc as MigrationParams["fc"],
       waitMs: waitMs(request),
       console: this.#options.consoleName,
     };

@@ -14,7 +14,7 @@ import type { LparDefinition } from "../../model/lpar.js";
 import type { MigrationEnd, MigrationError } from "../../model/migration.js";
 import { guestRefusal, noConnection } from "../../mobility/rules.js";
 import type { Step } from "../../saga/saga.js";
-import type { PlannedStorage } from "../../wire/console-system.js";
+import type { PlannedFc, PlannedStorage } from "../../wire/console-system.js";
 import type { ConsoleSystem } from "../../wire/console-system.js";
 import type { Params, Result } from "../../wire/rpc.js";
 import type { ManagedSystem } from "../contract.js";
@@ -32,6 +32,7 @@ export interface MigrationParams {
   readonly destLparId: LparId | null;
   readonly definition: LparDefinition;
   readonly storage: readonly PlannedStorage[];
+  readonly fc: readonly PlannedFc[];
   readonly waitMs: number;
   readonly console: string;
 }
@@ -86,8 +87,8 @@ export const STEPS: readonly MigrationStep[] = [
     does: "the destination takes the definition, ID, slots, memory and processors; nothing there may run or write",
     undone: "the destination ends its shell, closes its mover and gives everything back; this undoes the next three steps as well",
     run: async ({ params, source: { endpoint: peer }, destination, clock }) => {
-      const { id, type, source, destination: end, destLparId, generation, definition, storage, ticket, console } = params;
-      return on(clock, destination)("migration.reserve", { id, peer, type, source, destination: end, lparId: destLparId, generation, definition, storage: [...storage], ticket, console });
+      const { id, type, source, destination: end, destLparId, generation, definition, storage, fc, ticket, console } = params;
+      return on(clock, destination)("migration.reserve", { id, peer, type, source, destination: end, lparId: destLparId, generation, definition, storage: [...storage], fc: [...fc], ticket, console });
     },
     // One undo for all that the destination holds: its process first, then mover, storage and definition.
     undo: async ({ params, destination, clock }, error) => void (await on(clock, destination, UNDO_AWAY_MS_MAX)("migration.abandon", { id: params.id, error: asRecordError(error) }, STORAGE_MS_MAX)),

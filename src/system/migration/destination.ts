@@ -20,6 +20,7 @@ import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
 import type { SystemSystem } from "../../wire/system-system.js";
 import type { Hypervisor } from "../contract.js";
 import type { MigrationRow } from "../store.js";
+import { attachFc, placeFc, removeFc, withFc } from "./fibre-channel.js";
 import { placeLogPart } from "./console-log.js";
 import { tellGuest } from "./guest.js";
 import type { MigrationParts } from "./index.js";
@@ -73,6 +74,7 @@ export class DestinationSide {
     if (!current) throw new OlpmError("invalid-argument", "the partition has no current configuration");
     hypervisor.assertFits(current);
     const storage = this.#placeStorage(params.storage);
+    const fc = placeFc(hypervisor, params.fc, storage);
     const step = ownershipStep({ kind: "absent" }, { type: "reserve", generation: params.generation, migrationId: params.id });
     if (!step.ok) throw new OlpmError("wrong-state", step.why);
     const now = this.#records.now();
@@ -101,9 +103,10 @@ export class DestinationSide {
       hypervisor.adoptRow({
         lparId,
         revision: 0,
-        definition: withStorage(params.definition, storage),
+        definition: withFc(withStorage(params.definition, storage), fc),
         ownership: step.next,
         storage,
+        fc,
         migrationId: params.id,
         power: "off",
         failed: false,
@@ -130,6 +133,7 @@ export class DestinationSide {
       everyMs: 10,
       clock: this.#hypervisor.clock,
     });
+    await attachFc(this.#hypervisor, lparId);
     return { storage };
   }
 
@@ -183,7 +187,7 @@ export class DestinationSide {
     if (row.outcome !== "owned") throw new OlpmError("wrong-state", "this system does not own the partition yet");
     await this.closeMover(id);
     this.#hypervisor.store.transaction(() => {
-      this.#hypervisor.update(row.record.destination.lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null, storage: [] } : now));
+      this.#hypervisor.update(row.record.destination.lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null, storage: [], fc: [] } : now));
       this.#records.end(id, "succeeded", null);
     });
     this.#waiting.delete(id);
@@ -257,7 +261,7 @@ export class DestinationSide {
     const log = this.#hypervisor.log.child({ migration_id: id, role: "destination", lpar: record.lparName });
     const process = this.#hypervisor.process(record.destination.lparId);
     if (!process) return;
-    const viosIds = new Set<number>(this.#hypervisor.row(record.destination.lparId).storage.map((mapping) => mapping.viosLparId));
+    const viosIds = new Set<number>([this.#hypervisor.row(record.destination.lparId)].flatMap((row) => [...row.storage, ...row.fc]).map((mapping) => mapping.viosLparId));
     const unwatch = this.#hypervisor.onViosLost((lparId, reason) => {
       if (viosIds.has(lparId)) {
         waiting.lost = new OlpmError("storage-failed", `The Virtual I/O Server that serves the partition on the destination was lost: ${reason.message}`, { hsc: "HSCLA2CF" });
@@ -341,6 +345,7 @@ export class DestinationSide {
       await vios.client.call("storage.detach", { name: mapping.vtd });
       await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
     }
+    await removeFc(this.#hypervisor, row.fc);
   }
 
   async #openGates(lparId: LparId): Promise<void> {
@@ -378,7 +383,7 @@ export class DestinationSide {
     return placed;
   }
   #nextSlot(viosLparId: LparId, taken: readonly SlotNumber[]): SlotNumber {
-    const promised = this.#hypervisor.store.lpars().flatMap((row) => row.storage.filter((mapping) => mapping.viosLparId === viosLparId).map((mapping) => mapping.viosSlot));
+    const promised = this.#hypervisor.store.lpars().flatMap((row) => [...row.storage, ...row.fc].filter((mapping) => mapping.viosLparId === viosLparId).map((mapping) => mapping.viosSlot));
     let slot = this.#hypervisor.freeSlot(viosLparId);
     while (taken.includes(slot) || promised.includes(slot)) slot = (slot + 1) as SlotNumber;
     return slot;

@@ -38,6 +38,11 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
       const answers = await Promise.all(hypervisor.vioses().map((vios) => vios.client.call("storage.probe", { luns }, { signal })));
       return { found: answers.flatMap((answer) => answer.found) };
     },
+    "migration.probeFc": async ({ wwpns, viosLparIds }, { signal }) => {
+      const asked = hypervisor.vioses().filter((vios) => viosLparIds === null || viosLparIds.includes(vios.lparId));
+      const answers = await Promise.all(asked.map((vios) => vios.client.call("fc.probe", { wwpns }, { signal })));
+      return { found: answers.flatMap((answer) => answer.found) };
+    },
     "migration.probeMover": ({ mspLparId, peer }, { signal }) => hypervisor.vios(mspLparId).client.call("mover.probe", { peer }, { signal }),
     "migration.moverAddress": async ({ mspLparId }) => {
       const { hardware, name } = hypervisor.vios(mspLparId);

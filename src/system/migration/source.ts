@@ -23,6 +23,7 @@ import type { Hypervisor } from "../contract.js";
 import type { OutgoingMigration } from "../qemu/contract.js";
 import type { MigrationRow } from "../store.js";
 import { sendConsoleLog, tailOf, type SentLog } from "./console-log.js";
+import { removeFc } from "./fibre-channel.js";
 import { tellGuest } from "./guest.js";
 import type { MigrationParts } from "./index.js";
 import type { Peer, PeerEndpoint } from "./peer.js";
@@ -173,6 +174,7 @@ export class SourceSide {
         await vios.client.call("storage.detach", { name: mapping.vtd });
         await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
       }
+      await removeFc(this.#hypervisor, this.#hypervisor.view(lparId).fc);
       this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
       this.#hypervisor.dropRow(lparId);
     }

@@ -41,7 +41,7 @@ export async function rmvdev(vios: Vios, words: readonly string[]): Promise<stri
   const vtd = parsed.value("-vtd");
   const vdev = parsed.value("-vdev");
   if ((vtd === undefined) === (vdev === undefined)) throw new CommandFailure(`Required option is missing.\n\nUsage: ${RMVDEV_USAGE}`);
-  const target = vtd !== undefined ? (vios.table.target(vtd) ?? unknownDevice("rmvdev", vtd)) : targetOn(vios, vdev!);
+  const target = vtd !== undefined ? (ownTarget(vios, vtd) ?? unknownDevice("rmvdev", vtd)) : targetOn(vios, vdev!);
   return remove(vios, target, parsed.has("-f"));
 }
 
@@ -49,14 +49,14 @@ export async function rmdev(vios: Vios, words: readonly string[]): Promise<strin
   const parsed = parseWords(words, { flags: ["-ucfg", "-f", "-recursive"], values: ["-dev"], usage: RMDEV_USAGE });
   const name = parsed.value("-dev");
   if (name === undefined) throw new CommandFailure(`Required option is missing.\n\nUsage: ${RMDEV_USAGE}`);
-  const target = vios.table.target(name);
+  const target = ownTarget(vios, name);
   if (target) {
     if (parsed.has("-ucfg")) throw new CommandFailure(`${name}: a virtual target device can only be removed; it is configured while it exists.`);
     return remove(vios, target, parsed.has("-f"));
   }
   const disk = vios.table.disk(name);
   // A server adapter belongs to the partition's profile: the hypervisor takes it away, not this command.
-  if (vios.table.adapter(name) || (disk && vios.table.targetOf(disk.lun))) throw new CommandFailure(BUSY);
+  if (vios.table.adapter(name) || vios.table.fc(name) || (disk && vios.table.targetOf(disk.lun))) throw new CommandFailure(BUSY);
   if (!disk) return unknownDevice("rmdev", name);
   vios.table.setDisks(vios.table.all.disks.filter((one) => one !== disk));
   return `${name} deleted\n`;
@@ -72,6 +72,12 @@ export function chdev(vios: Vios, words: readonly string[]): string {
   const other = attributes.find((attribute) => attribute !== "reserve_policy=no_reserve");
   if (other !== undefined) throw new CommandFailure(`Method error (/usr/lib/methods/chgdisk):\n\t0514-018 The values specified for the following attributes\n\t\t are not valid:\n\t${other}`);
   return `${name} changed\n`;
+}
+
+/** A virtual SCSI target device; those of virtual Fibre Channel come and go with the client's login. */
+function ownTarget(vios: Vios, name: string): ViosTargetDevice | undefined {
+  const target = vios.table.target(name);
+  return target?.wwpn === undefined ? target : undefined;
 }
 
 function targetOn(vios: Vios, vdev: string): ViosTargetDevice {

@@ -1,10 +1,12 @@
 /** The texts are those of the reference hmc-cli 7.2 to 7.4, byte for byte. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LparId, LunId, SlotNumber } from "../../model/ids.js";
+import { LparId, LunId, SlotNumber, Wwpn } from "../../model/ids.js";
 import type { ViosDisk } from "../../wire/system-vios.js";
 import { lsdevText, type Device } from "./lsdev.js";
 import { diskPhysloc, lsmapText, type LsmapFacts } from "./lsmap.js";
+import { lsnportsText } from "./npiv.js";
+import { portsOf } from "../storage/ports.js";
 import { chkdevText, lspvText } from "./lspv.js";
 import { unitCode } from "./run.js";
 import { columns, parseWords } from "./words.js";
@@ -24,6 +26,7 @@ const facts: LsmapFacts = {
     { name: "vtscsi0", slot: slot(29), lun, lunBytes: disk.bytes, gate: "open", disk, available: true },
     { name: "vtscsi1", slot: slot(29), lun: free.lun, lunBytes: 1, gate: "open", disk: undefined, available: false },
   ],
+  fc: [],
   sea: [{ svea: "ent1", sea: "ent2", backing: "ent0", available: true }],
 };
 const W = "U8284.22A.21FD4BV-P1-C1-T1-W500507680B215660-L1000000000000";
@@ -60,6 +63,38 @@ test("lsmap -field keeps the table's order and takes names in any case", () => {
   assert.equal(lsmapText(["-all", "-field", "backing", "SVSA", "-fmt", ","], facts), "vhost0,hdisk4, \nvhost1\n");
   assert.equal(lsmapText(["-all", "-net", "-field", "sea", "svea", "-fmt", ":"], facts), "ent1:ent2\n");
   assert.throws(() => lsmapText(["-all", "-field", "nonsense", "-fmt", ":"], facts), /nonsense/);
+});
+
+test("lsmap -npiv prints an adapter that is logged in, one that is mapped, one that is not", () => {
+  const adapter = { clientLparId: LparId.parse(19), clientSlot: slot(3), port: "fcs1", wwpn: Wwpn.parse("c05076aabbcc0000"), clientName: "lpar19", ports: 3 };
+  const fc = [{ ...adapter, name: "vfchost18", slot: slot(26) }, { ...adapter, name: "vfchost19", slot: slot(27), wwpn: null, clientName: null, ports: 0 }, { ...adapter, name: "vfchost20", slot: slot(28), clientLparId: null, port: null, wwpn: null, clientName: null, ports: 0 }];
+  const U = "U8284.22A.21FD4BV";
+  assert.equal(
+    lsmapText(["-vadapter", "vfchost18", "-npiv"], { ...facts, fc }),
+    `Name          Physloc                            ClntID ClntName       ClntOS
+------------- ---------------------------------- ------ -------------- -------
+vfchost18     U8284.22A.21FD4BV-V1-C26               19 lpar19
+
+Status:LOGGED_IN
+FC name:fcs1                    FC loc code:U8284.22A.21FD4BV-P1-C1-T2
+Ports logged in:3
+Flags:a<LOGGED_IN,STRIP_MERGE>
+VFC client name:                VFC client DRC:U8284.22A.21FD4BV-V19-C3
+
+`,
+  );
+  const all = lsmapText(["-all", "-npiv", "-fmt", ":"], { ...facts, fc });
+  assert.equal(all, `vfchost18:${U}-V1-C26:19:lpar19: :LOGGED_IN:fcs1:${U}-P1-C1-T2:3:a: :${U}-V19-C3\nvfchost19:${U}-V1-C27:19: : :NOT_LOGGED_IN:fcs1:${U}-P1-C1-T2:0:4: : \nvfchost20:${U}-V1-C28: : : :NOT_LOGGED_IN: : :0:1: : \n`);
+  assert.deepEqual(all.trimEnd().split("\n").map((line) => line.split(":").length), [12, 12, 12], "as parsers count");
+  assert.equal(lsmapText(["-all", "-npiv", "-field", "ClntName", "Name", "-fmt", ":"], { ...facts, fc: fc.slice(0, 1) }), "vfchost18:lpar19\n");
+  assert.throws(() => lsmapText(["-vadapter", "vfchost9", "-npiv"], { ...facts, fc }), { status: 10 });
+});
+
+test("lsnports counts what is left of each port", () => {
+  const ports = portsOf({ portals: ["10.0.0.1:3260", "10.0.0.2:3260"] }, { fc: [{ name: "vfchost0", slot: slot(26), clientLparId: null, clientSlot: null, port: "fcs1", wwpn: null, clientName: null }] });
+  assert.equal(lsnportsText(["-fmt", ":"], "U1", ports), "fcs0:U1-P1-C1-T1:1:64:64:2048:2048\nfcs1:U1-P1-C1-T2:1:64:63:2048:2046\n");
+  assert.match(lsnportsText([], "U1", ports), /^name +physloc +fabric +tports +aports +swwpns +awwpns\nfcs0 +U1-P1-C1-T1 +1 +64 +64 +2048 +2048\n/);
+  assert.throws(() => lsnportsText([], "U1", []), { status: 10 });
 });
 
 test("lsmap refuses what it does not have, with the field's statuses", () => {

@@ -1,8 +1,9 @@
 /** `lsmap`: which target devices stand behind which server adapters (hmc-cli 7.2). `lsmapText` is pure; `run.ts` gives it the devices. */
 import type { ViosDisk, ViosServerAdapter, ViosTargetDevice } from "../../wire/system-vios.js";
+import { npivText, type NpivFacts } from "./npiv.js";
 import { chosenFields, columns, CommandFailure, formatOf, joined, lines, parseWords, type Parsed } from "./words.js";
 
-export interface LsmapFacts {
+export interface LsmapFacts extends NpivFacts {
   /** `U9009.42A.7800A01` */
   readonly unit: string;
   readonly lparId: number;
@@ -16,7 +17,6 @@ export const LSMAP_USAGE = "lsmap {-vadapter ServerVirtualAdapter | -plc Physica
 const ADAPTER_FIELDS = ["svsa", "physloc", "clientid"] as const;
 const TARGET_FIELDS = ["vtd", "status", "lun", "backing", "bdphysloc", "mirrored"] as const;
 const NET_FIELDS = ["svea", "physloc", "sea", "backing", "status", "bdphysloc"] as const;
-const NPIV_FIELDS = ["name", "physloc", "clntid", "clntname", "clntos", "status", "fc", "fcphysloc", "ports", "flags", "vfcclient", "vfcclientdrc"] as const;
 type AdapterField = (typeof ADAPTER_FIELDS)[number];
 type TargetField = (typeof TARGET_FIELDS)[number];
 
@@ -27,8 +27,8 @@ const ADAPTER_TITLES: Readonly<Record<AdapterField, { readonly title: string; re
 };
 const TARGET_LABELS: Readonly<Record<TargetField, string>> = { vtd: "VTD", status: "Status", lun: "LUN", backing: "Backing device", bdphysloc: "Physloc", mirrored: "Mirrored" };
 const LABEL_COLUMNS = 22;
-/** Status when there is no virtual Fibre Channel adapter at all (hmc-cli 7.2). */
-const NO_NPIV_STATUS = 10;
+/** Status when there is no virtual NIC server (hmc-cli 7.2). */
+const NO_VNIC_STATUS = 10;
 
 export const physloc = (facts: Pick<LsmapFacts, "unit" | "lparId">, slot: number): string => `${facts.unit}-V${facts.lparId}-C${slot}`;
 
@@ -46,10 +46,8 @@ export function diskPhysloc(unit: string, disk: ViosDisk): string {
 export function lsmapText(words: readonly string[], facts: LsmapFacts): string {
   const parsed = parseWords(words, { flags: ["-all", "-npiv", "-net", "-vnic", "-dec", "-label"], values: ["-vadapter", "-plc", "-fmt", "-fmt2"], lists: ["-field", "-type"], usage: LSMAP_USAGE });
   if ([parsed.has("-all"), parsed.has("-vadapter"), parsed.has("-plc")].filter(Boolean).length !== 1) throw new CommandFailure(`Required option is missing.\n\nUsage: ${LSMAP_USAGE}`);
-  if (parsed.has("-npiv") || parsed.has("-vnic")) {
-    chosenFields(NPIV_FIELDS, parsed);
-    throw new CommandFailure(parsed.has("-all") ? "There are no virtual fibre channel adapters on this Virtual I/O Server." : `Device "${parsed.value("-vadapter") ?? parsed.value("-plc")}" is not a virtual fibre channel adapter.`, NO_NPIV_STATUS);
-  }
+  if (parsed.has("-npiv")) return npivText(parsed, facts);
+  if (parsed.has("-vnic")) throw new CommandFailure("There are no virtual NIC servers on this Virtual I/O Server.", NO_VNIC_STATUS);
   if (parsed.has("-net")) return netText(parsed, facts);
   const adapters = facts.adapters.filter((adapter) => parsed.has("-all") || adapter.name === parsed.value("-vadapter") || physloc(facts, adapter.slot) === parsed.value("-plc"));
   if (!parsed.has("-all") && adapters.length === 0) throw new CommandFailure(`Device "${parsed.value("-vadapter") ?? parsed.value("-plc")}" is not a Server Virtual Adapter (SVA).`);

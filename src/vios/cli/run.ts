@@ -1,10 +1,12 @@
 /** The VIOS command line: one command, as argv without `ioscli`, to output and status. `Vios` calls it for `viosvrcmd`. */
 import { operatorLine, toOlpmError } from "../../kit/errors.js";
+import type { SlotNumber } from "../../model/ids.js";
 import type { Vios } from "../vios.js";
 import { CHDEV_USAGE, chdev, MKVDEV_USAGE, mkvdev, RMDEV_USAGE, rmdev, RMVDEV_USAGE, rmvdev } from "./change.js";
 import { lsdevText, LSDEV_USAGE, unknownDevice, type Attribute, type Device } from "./lsdev.js";
 import { diskPhysloc, lsmapText, LSMAP_USAGE, physloc, type LsmapFacts } from "./lsmap.js";
 import { CHKDEV_USAGE, chkdevText, deviceIdentifier, LSPV_USAGE, lspvText } from "./lspv.js";
+import { LSNPORTS_USAGE, lsnportsText, portPhysloc, VFCMAP_USAGE, vfcmap } from "./npiv.js";
 import { CommandFailure, parseWords } from "./words.js";
 
 export interface CommandResult {
@@ -25,15 +27,17 @@ interface Command {
 const COMMANDS: Readonly<Record<string, Command>> = {
   cfgdev: { usage: "cfgdev [-dev DeviceName]", run: cfgdev },
   chdev: { usage: CHDEV_USAGE, run: chdev },
-  chkdev: { usage: CHKDEV_USAGE, run: (vios, words) => chkdevText(words, vios.table.all) },
+  chkdev: { usage: CHKDEV_USAGE, run: (vios, words) => chkdevText(words, ownDevices(vios)) },
   help: { usage: "help [CommandName]", run: help },
   ioslevel: { usage: "ioslevel", run: (_, words) => (parseWords(words, { usage: "ioslevel" }), `${IOS_LEVEL}\n`) },
   lsdev: { usage: LSDEV_USAGE, run: (vios, words) => lsdevText(words, devicesOf(vios)) },
   lsmap: { usage: LSMAP_USAGE, run: (vios, words) => lsmapText(words, lsmapFacts(vios)) },
-  lspv: { usage: LSPV_USAGE, run: (vios, words) => lspvText(words, vios.table.all) },
+  lsnports: { usage: LSNPORTS_USAGE, run: (vios, words) => lsnportsText(words, unitCode(vios.config.mtms), vios.fibreChannel.ports()) },
+  lspv: { usage: LSPV_USAGE, run: (vios, words) => lspvText(words, ownDevices(vios)) },
   mkvdev: { usage: MKVDEV_USAGE, run: mkvdev },
   rmdev: { usage: RMDEV_USAGE, run: rmdev },
   rmvdev: { usage: RMVDEV_USAGE, run: rmvdev },
+  vfcmap: { usage: VFCMAP_USAGE, run: vfcmap },
 };
 
 /** Never throws for what the world or the caller does: the status says it, as a command's would. */
@@ -71,15 +75,20 @@ function help(_: Vios, words: readonly string[]): string {
 export const unitCode = (mtms: string): string => `U${mtms.replace("-", ".").replace("*", ".")}`;
 
 function lsmapFacts(vios: Vios): LsmapFacts {
-  const { adapters, targets } = vios.table.all;
+  const { adapters, targets, fc } = { ...vios.table.all, ...ownDevices(vios) };
   return {
     unit: unitCode(vios.config.mtms),
     lparId: vios.config.lparId,
     adapters,
     targets: targets.map((target) => ({ ...target, disk: vios.table.diskOf(target.lun), available: vios.storage.served(target.name) })),
+    fc: fc.map((adapter) => ({ ...adapter, ports: portsLoggedIn(vios, adapter.slot) })),
     sea: ethernets(vios).map((one) => ({ svea: one.trunk, sea: one.sea, backing: one.uplink, available: one.available })),
   };
 }
+
+/** Without the LUNs that clients reach by virtual Fibre Channel: a VIOS passes them through and has no devices for them. */
+const ownDevices = (vios: Vios): Pick<Vios["table"]["all"], "disks" | "targets"> => ({ disks: vios.table.all.disks, targets: vios.table.all.targets.filter((target) => target.wwpn === undefined) });
+const portsLoggedIn = (vios: Vios, slot: SlotNumber): number => new Set(vios.table.targetsBehind(slot).flatMap((target) => vios.storage.wayOf(target.name)?.target ?? [])).size;
 
 /** Ethernet devices are numbered as AIX would find them: uplinks, trunk adapters, shared adapters. */
 function ethernets(vios: Vios): { uplink: string; trunk: string; sea: string; available: boolean; vlanIds: readonly number[] }[] {
@@ -88,7 +97,7 @@ function ethernets(vios: Vios): { uplink: string; trunk: string; sea: string; av
 }
 
 function devicesOf(vios: Vios): Device[] {
-  const { adapters, disks, targets } = vios.table.all;
+  const { adapters, disks, targets, fc } = { ...vios.table.all, ...ownDevices(vios) };
   const facts = lsmapFacts(vios);
   const made: Device[] = [];
   const add = (device: Partial<Device> & Pick<Device, "name" | "description" | "type">) => made.push({ status: "Available", virtual: false, physloc: "", parent: "vio0", attributes: [], ...device });
@@ -98,6 +107,8 @@ function devicesOf(vios: Vios): Device[] {
     add({ name: one.sea, type: "adapter", description: "Shared Ethernet Adapter", virtual: true, parent: "", attributes: seaAttributes(one) });
   }
   for (const adapter of adapters) add({ name: adapter.name, type: "adapter", description: "Virtual SCSI Server Adapter", virtual: true, physloc: physloc(facts, adapter.slot) });
+  for (const { name } of vios.fibreChannel.ports()) add({ name, type: "adapter", description: "Fibre Channel port (iSCSI portal)", parent: "pci0", physloc: portPhysloc(facts.unit, name) });
+  for (const adapter of fc) add({ name: adapter.name, type: "adapter", description: "Virtual FC Server Adapter", virtual: true, physloc: physloc(facts, adapter.slot), attributes: [attribute("map_port", adapter.port ?? "", "Physical FC Port")] });
   for (const disk of disks) add({ name: disk.name, type: "disk", description: "MPIO Other iSCSI Disk Drive", status: disk.state === "available" ? "Available" : "Defined", physloc: diskPhysloc(facts.unit, disk), parent: "iscsi0", attributes: diskAttributes(disk) });
   for (const target of targets) {
     const parent = vios.table.adapterOf(target.slot)?.name ?? "";

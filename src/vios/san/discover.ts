@@ -24,6 +24,8 @@ export interface FoundLun extends LunPath {
 }
 export interface Discovery {
   readonly luns: readonly FoundLun[];
+  /** names of the targets that the SAN shows, whether they have LUNs or not */
+  readonly targets: readonly string[];
   /** one for each portal or target that could not be asked */
   readonly failures: readonly OlpmError[];
 }
@@ -37,13 +39,15 @@ const LUN_BYTES = 8;
 /** Asks all portals. Never throws for an unreachable one. */
 export async function discover(san: SanConfig, signal?: AbortSignal): Promise<Discovery> {
   const luns = new Map<string, FoundLun>();
+  const targets = new Set<string>();
   const failures: OlpmError[] = [];
   const answers = await Promise.all(san.portals.map((portal) => askPortal(san, portal, signal)));
   for (const answer of answers) {
     failures.push(...answer.failures);
+    for (const target of answer.targets) targets.add(target);
     for (const lun of answer.luns) if (!luns.has(lun.lun)) luns.set(lun.lun, lun);
   }
-  return { luns: [...luns.values()], failures };
+  return { luns: [...luns.values()], targets: [...targets], failures };
 }
 
 /**
@@ -59,8 +63,9 @@ export async function inspect(san: SanConfig, path: LunPath, signal?: AbortSigna
 async function askPortal(san: SanConfig, portal: string, signal: AbortSignal | undefined): Promise<Discovery> {
   const luns: FoundLun[] = [];
   const failures: OlpmError[] = [];
+  let targets: readonly FoundTarget[] = [];
   try {
-    const targets = await withSession({ ...san, portal, target: null, signal }, (session) => session.sendTargets());
+    targets = await withSession({ ...san, portal, target: null, signal }, (session) => session.sendTargets());
     for (const target of targets) {
       try {
         luns.push(...(await askTarget(san, portalOf(target, portal), target.name, signal)));
@@ -71,7 +76,7 @@ async function askPortal(san: SanConfig, portal: string, signal: AbortSignal | u
   } catch (error) {
     failures.push(toOlpmError(error, `asking the SAN at ${portal} for its targets`));
   }
-  return { luns, failures };
+  return { luns, targets: targets.map((target) => target.name), failures };
 }
 
 /** The portal that was asked when the target is there too: it is known to be reachable. */

@@ -52,11 +52,11 @@ export class Exports {
   }
 
   /**
-   * Logs in and makes the chain; `confirm` runs after the log-in and before anything is served. `gate` is asked in the moment from which on
+   * Logs in as `initiatorName` and makes the chain; `confirm` runs after the log-in and before anything is served. `gate` is asked in the moment from which on
    * `setGates` reaches the device, so that a gate which closes meanwhile stays closed. Leaves nothing behind when it fails.
    * @throws OlpmError storage-failed | lun-mismatch (size) | what `confirm` throws
    */
-  async add(device: ViosTargetDevice, path: LunPath, confirm: () => Promise<void>, gate: () => Gate): Promise<void> {
+  async add(device: ViosTargetDevice, path: LunPath, confirm: () => Promise<void>, gate: () => Gate, initiatorName = this.#initiatorName): Promise<void> {
     const chain: Chain = { number: this.#nextNumber++ };
     const name = nodes(chain);
     const undo: (() => Promise<unknown>)[] = [];
@@ -65,7 +65,7 @@ export class Exports {
       undo.push(() => this.#daemon.call("blockdev-del", { "node-name": node }));
     };
     try {
-      await addNode(name.lun, { driver: "iscsi", transport: "tcp", portal: path.portal, target: path.target, lun: path.lunNumber, "initiator-name": this.#initiatorName, cache: { direct: true } });
+      await addNode(name.lun, { driver: "iscsi", transport: "tcp", portal: path.portal, target: path.target, lun: path.lunNumber, "initiator-name": initiatorName, cache: { direct: true } });
       const bytes = await this.#sizeOf(name.lun);
       if (bytes !== device.lunBytes) throw new OlpmError("lun-mismatch", `${device.lun} has ${bytes} bytes, ${device.lunBytes} were expected`);
       await confirm();

@@ -1,6 +1,6 @@
 /**
- * Virtual SCSI of one Virtual I/O Server: which LUNs the SAN shows, which target devices stand on them, and their gates. `Vios` and the VIOS
- * command line call it. Slow questions to the SAN run beside each other; changes of the device table are one at a time; gates never wait
+ * Target devices of one Virtual I/O Server: which LUNs the SAN shows, which devices stand on them, and their gates. `Vios` and the VIOS
+ * command line call it; what is special to virtual Fibre Channel is in fibre-channel.ts. The way to a LUN is the VIOS's own or, for a device with a WWPN, its client's. Slow questions to the SAN run beside each other; changes of the device table are one at a time; gates never wait
  * for either.
  *
  *   target device:  wanted (in the table) -> served (chain in the storage daemon) ; a lost daemon or SAN leaves it wanted, and it is tried again
@@ -12,9 +12,10 @@ import type { LunId, LparId } from "../../model/ids.js";
 import type { LunVisibility } from "../../wire/console-system.js";
 import type { ViosConfig, ViosTargetDevice } from "../../wire/system-vios.js";
 import { mergeDisks, type DeviceTable } from "../devices.js";
-import { discover, inspect, type Discovery, type LunPath, type SanConfig } from "../san/discover.js";
+import { discover, inspect, type Discovery, type FoundLun, type LunPath, type SanConfig } from "../san/discover.js";
 import { StorageDaemon } from "./daemon.js";
 import { Exports } from "./exports.js";
+import { asClient, portalOf } from "./ports.js";
 
 /** Between two tries to serve what the SAN or the daemon's death took away. Clients wait and try again by themselves meanwhile. */
 const RESTORE_EVERY_MS = 1_000;
@@ -27,6 +28,8 @@ export class Storage {
   readonly #table: DeviceTable;
   readonly #log: Logger;
   readonly #stopped = new AbortController();
+  /** where each served device is logged in */
+  readonly #ways = new Map<string, LunPath>();
   #daemon: StorageDaemon | undefined;
   #exports: Exports | undefined;
   #lastFailures: readonly OlpmError[] = [];
@@ -62,6 +65,14 @@ export class Storage {
     return this.#exports?.has(name) ?? false;
   }
 
+  /** Where a served device is logged in. */
+  wayOf(name: string): LunPath | undefined {
+    return this.served(name) ? this.#ways.get(name) : undefined;
+  }
+  get stopped(): AbortSignal {
+    return this.#stopped.signal;
+  }
+
   /** Why portals could not be asked at the last look at the SAN; empty when all answered. */
   get failures(): readonly OlpmError[] {
     return this.#lastFailures;
@@ -81,14 +92,14 @@ export class Storage {
   }
 
   /**
-   * Serves a LUN behind the server adapter of its slot. The same device again only sets its gate.
+   * Serves a LUN behind the server adapter of its slot. The same device again only sets its gate. `seen`: where the LUN was found a moment ago.
    * @throws OlpmError not-found (no such adapter) | already-exists | conflict (LUN in use) | lun-not-visible | lun-mismatch | storage-failed
    */
-  attach(wanted: ViosTargetDevice): Promise<ViosTargetDevice> {
+  attach(wanted: ViosTargetDevice, seen?: FoundLun): Promise<ViosTargetDevice> {
     return this.#change(async () => {
       const old = this.#table.target(wanted.name);
       this.#assertAttachable(wanted, old);
-      if (!this.served(wanted.name)) await this.#serve(old ?? wanted);
+      if (!this.served(wanted.name)) await this.#serve(old ?? wanted, seen);
       if (old) await this.setGates([wanted.name], wanted.gate);
       else this.#table.addTarget(wanted);
       this.#log.info({ device: wanted.name, lun: wanted.lun, gate: wanted.gate }, "target device attached");
@@ -129,20 +140,34 @@ export class Storage {
 
   #assertAttachable(wanted: ViosTargetDevice, old: ViosTargetDevice | undefined): void {
     if (!NAME.test(wanted.name)) throw new OlpmError("invalid-argument", `${wanted.name} can not be the name of a target device`);
-    if (!this.#table.adapterOf(wanted.slot)) throw new OlpmError("not-found", `${this.#config.name} has no virtual SCSI server adapter in slot ${wanted.slot}`);
-    if (old && (old.lun !== wanted.lun || old.slot !== wanted.slot)) throw new OlpmError("already-exists", `the target device ${wanted.name} already serves ${old.lun} in slot ${old.slot} of ${this.#config.name}`);
-    const user = this.#table.targetOf(wanted.lun);
+    if (!(wanted.wwpn === undefined ? this.#table.adapterOf(wanted.slot) : this.#table.fcOf(wanted.slot))) throw new OlpmError("not-found", `${this.#config.name} has no virtual ${wanted.wwpn === undefined ? "SCSI" : "Fibre Channel"} server adapter in slot ${wanted.slot}`);
+    if (old && (old.lun !== wanted.lun || old.slot !== wanted.slot || old.wwpn !== wanted.wwpn)) throw new OlpmError("already-exists", `the target device ${wanted.name} already serves ${old.lun} in slot ${old.slot} of ${this.#config.name}`);
+    // Two adapters of a partition may reach one LUN as two WWPNs: that is multipath. Everything else would be two users of one LUN.
+    const user = this.#table.all.targets.find((one) => one.lun === wanted.lun && (one.wwpn === undefined || wanted.wwpn === undefined || one.wwpn === wanted.wwpn));
     if (user && user.name !== wanted.name) throw new OlpmError("conflict", `${wanted.lun} is already used by the target device ${user.name} of ${this.#config.name}`);
   }
 
   /** Finds the way to the LUN, logs in, and checks before and after that it is the one that was meant. */
-  async #serve(device: ViosTargetDevice): Promise<void> {
-    const path = await this.#pathTo(device);
+  async #serve(device: ViosTargetDevice, seen?: FoundLun): Promise<void> {
+    const path = seen ? this.#sized(device, seen.bytes, seen) : device.wwpn === undefined ? await this.#pathTo(device) : await this.#pathAsClient(device);
+    const san = device.wwpn === undefined ? this.#san : asClient(this.#san, device.wwpn);
     const confirm = async () => {
-      const now = await inspect(this.#san, path, this.#stopped.signal);
+      const now = await inspect(san, path, this.#stopped.signal);
       if (now.lun !== device.lun) throw this.#mismatch(device, path, now.lun);
     };
-    await this.#running().add(device, path, confirm, () => this.#table.target(device.name)?.gate ?? device.gate);
+    await this.#running().add(device, path, confirm, () => this.#table.target(device.name)?.gate ?? device.gate, san.initiatorName);
+    this.#ways.set(device.name, path);
+  }
+
+  /** Virtual Fibre Channel: what the SAN shows to the client's name through the port that its adapter is mapped to. */
+  async #pathAsClient(device: ViosTargetDevice): Promise<LunPath> {
+    const port = this.#table.fcOf(device.slot)?.port;
+    const portal = port == null ? undefined : portalOf(this.#san, port);
+    if (device.wwpn === undefined || portal === undefined) throw new OlpmError("not-found", `the virtual Fibre Channel adapter of ${device.name} is not mapped to a port`);
+    const found = await discover(asClient(this.#san, device.wwpn, [portal]), this.#stopped.signal);
+    const seen = found.luns.find((one) => one.lun === device.lun);
+    if (seen) return this.#sized(device, seen.bytes, seen);
+    throw new OlpmError("lun-not-visible", `the LUN ${device.lun} is not visible to the WWPN ${device.wwpn} through ${port} of ${this.#config.name}${found.failures.map((one) => `: ${one.message}`).join("")}`, { action: "Check that both WWPNs of the adapter are zoned and the LUN is masked to both.", retryable: true });
   }
 
   async #pathTo(device: ViosTargetDevice): Promise<LunPath> {
@@ -217,7 +242,7 @@ export class Storage {
       await this.#change(async () => {
         const target = this.#table.target(name); // it may have gone, or its gate may have closed, while this waited
         if (!target || this.served(name)) return;
-        if (this.#table.diskOf(target.lun)?.state !== "available") throw this.#notVisible(target);
+        if (target.wwpn === undefined && this.#table.diskOf(target.lun)?.state !== "available") throw this.#notVisible(target);
         await this.#serve(target);
         this.#said.delete(name);
         this.#log.info({ device: name, gate: target.gate }, "target device restored");
