@@ -179,7 +179,7 @@ export class ViosSupervisor {
       nbdSocket: at.nbd,
       nbdGroup: partitionAccount()?.gid ?? null,
       san: hardware.san,
-      sea: [{ name: "ent0", uplink: hardware.uplink, trunk: trunkInterface(0), vlanIds: hardware.sea.vlanIds, address: hardware.address, prefix: hardware.prefix }],
+      sea: [{ name: "ent0", uplink: hardware.uplink, trunk: trunkInterface(0), vlanIds: hardware.sea.vlanIds, trunkSlot: hardware.sea.trunkSlot, trunkPriority: hardware.sea.trunkPriority, address: hardware.address, prefix: hardware.prefix }],
       mover: hardware.msp ? { host: hardware.address, port: hardware.moverPort, concurrentMax: hardware.moverConcurrentMax, tls: hardware.tls } : null,
       moverProgram: path.join(this.#config.nativeDir, "mover"),
       devices,

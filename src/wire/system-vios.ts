@@ -48,7 +48,7 @@ export const ViosConfig = z.object({
   nbdGroup: z.number().int().nullable().default(null),
   san: z.object({ portals: z.array(z.string()), initiatorName: z.string() }),
   /** bridge of the trunk interfaces to the virtual switch and the uplink; made in the VIOS's own namespace */
-  sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), address: z.string().nullable(), prefix: z.number().int() })),
+  sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), trunkSlot: SlotNumber, trunkPriority: z.number().int(), address: z.string().nullable(), prefix: z.number().int() })),
   mover: z.object({ host: z.string(), port: z.number().int(), concurrentMax: z.number().int(), tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }) }).nullable(),
   moverProgram: z.string(),
   devices: ViosDevices,
