@@ -7,6 +7,7 @@ import type { LparId } from "../model/ids.js";
 import { lparCan } from "../model/lpar-can.js";
 import type { BootMode, LparView, ResourceConfig } from "../model/lpar.js";
 import { StartPolicy } from "../model/system.js";
+import { provideAdapters } from "./adapters.js";
 import { loginFc, logoutFc, withTurns } from "./fibre-channel.js";
 import { collidingSlots } from "./qemu/arguments.js";
 import type { SystemHypervisor } from "./hypervisor.js";
@@ -102,6 +103,8 @@ export class Lifecycle {
   async #activateClient(view: LparView, params: Activation): Promise<void> {
     const hypervisor = this.#hypervisor;
     const { lparId } = view;
+    if (hypervisor.store.heldBack().includes(view.definition.uuid))
+      throw new OlpmError("wrong-state", `The partition ${view.definition.name} was brought back from a backup, and may run elsewhere since.`, { action: `Look for it on the other systems; where it runs nowhere, openlpm restore --confirm ${view.definition.name} on this system's host lets it go.` });
     const resources = withTurns(this.#configuration(view, params.profile), view.definition.current);
     const slots = [...resources.scsi, ...resources.fc, ...resources.ethernet].map((adapter) => adapter.slot);
     const colliding = collidingSlots(slots);
@@ -174,6 +177,7 @@ export class Lifecycle {
     hypervisor.setTransition(lparId, "starting");
     try {
       hypervisor.update(lparId, (row) => ({ ...row, power: "on", failed: false, startedAt: new Date().toISOString() }));
+      await provideAdapters(hypervisor.config, hardware, hypervisor.log);
       await hypervisor.network.addTrunk(hypervisor.trunkOf(lparId));
       await hypervisor.supervisor.start(hardware, hypervisor.devicesFor(lparId));
       await hypervisor.arrangeTrunks();

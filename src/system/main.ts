@@ -9,6 +9,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { makeLogger } from "../kit/log.js";
+import { readiness } from "../kit/notify.js";
 import { run } from "../kit/run.js";
 import { configArgument, readConfigFile } from "../wire/config-file.js";
 import { SYSTEM_CONFIG_FILE, SystemConfig } from "../wire/system-config.js";
@@ -25,6 +26,7 @@ import { Store } from "./store.js";
 /** Runs until SIGTERM or SIGINT. @throws OlpmError invalid-argument (configuration) */
 export async function runSystem(argv: readonly string[]): Promise<void> {
   process.umask(0o077);
+  const tellReady = readiness();
   const config = readConfigFile(configArgument(argv, SYSTEM_CONFIG_FILE, "system"), SystemConfig, { of: "a managed system", verb: "join" });
   for (const dir of [config.stateDir, path.join(config.stateDir, "logs")]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   makePassable(config.runDir);
@@ -59,6 +61,7 @@ export async function runSystem(argv: readonly string[]): Promise<void> {
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
   fs.writeFileSync(ready, `${process.pid}\n`, { mode: 0o600 });
+  await tellReady();
   log.info({ accelerator, listen: config.listen }, "ready");
 }
 

@@ -53,6 +53,13 @@ export const ViosHardware = z.strictObject({
   moverPort: Port.default(4420).describe("port of its mover"),
   moverConcurrentMax: z.number().int().min(1).default(4).describe("migrations that its mover carries at the same time"),
   tls: TlsKeys().describe("files of its certificate: `ca`, `cert`, `key`"),
+}).superRefine((vios, context) => {
+  if (vios.interfaces.length === 0) return;
+  const uplink = vios.interfaces.findIndex((one) => one.name === vios.uplink);
+  const issue = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
+  if (uplink < 0) issue(["uplink"], `${vios.uplink} is none of its interfaces (${vios.interfaces.map((one) => one.name).join(", ")})`);
+  else if (vios.interfaces[uplink]!.kind === "macvlan") issue(["interfaces", uplink, "kind"], "the uplink can not be a macvlan, since no partition behind it would be heard; use move or bridge");
+  else if (vios.interfaces[uplink]!.address !== null) issue(["interfaces", uplink, "address"], "the uplink has no address of its own; the key address of the Virtual I/O Server is put on its shared Ethernet adapter");
 });
 export type ViosHardware = z.infer<typeof ViosHardware>;
 
