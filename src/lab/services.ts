@@ -45,7 +45,7 @@ function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): Syst
     listen: { host: system.lanAddress, port: SYSTEM_PORT },
     tls: tlsFiles(certificates(plan), system.certificate),
     memoryBytes: system.memoryMb * 1_048_576,
-    lmbBytes: 16 << 20,
+    lmbBytes: 256 << 20,
     processors: system.processors,
     image: { kernel: path.join(env.imageDir, "vmlinux"), initrd: path.join(env.imageDir, "initrd.gz") },
     accelerator: "auto",

@@ -55,6 +55,8 @@ export interface Hypervisor {
   lowestFreeLparId(): LparId;
   freeSlot(viosLparId: LparId): SlotNumber;
 
+  /** What is under way with the partition, so that it must not be moved: for people. */
+  operation(lparId: LparId): string | undefined;
   process(lparId: LparId): PartitionProcess | undefined;
   /** Makes taps, cgroup and process of the row's current configuration. `incoming`: waits for state. Storage must be attached before. */
   startProcess(lparId: LparId, options: { readonly incoming: boolean; readonly bootMode?: string }): Promise<PartitionProcess>;

@@ -16,6 +16,7 @@ import type { SystemConfig } from "../wire/system-config.js";
 import type { ViosDevices } from "../wire/system-vios.js";
 import { free, whyNotFits, type Capacity } from "./accounting.js";
 import type { Hypervisor, SystemEvents, ViosHandle } from "./contract.js";
+import { layoutOf } from "./dlpar-plan.js";
 import { GuestWatcher } from "./guests.js";
 import { logoutFc } from "./fibre-channel.js";
 import { devicesOf, fcOf, storageOf, withGates, withLogins, type Device } from "./mappings.js";
@@ -26,6 +27,7 @@ import type { PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/con
 import { synchronised } from "./synchronised.js";
 import type { LparRow, Store } from "./store.js";
 import { Terminals } from "./terminals.js";
+import { Operations } from "./operations.js";
 import { lparView, type LparFacts } from "./views.js";
 import { trunkInterface, ViosSupervisor } from "./vioses.js";
 import { VirtualSwitches } from "./vswitches.js";
@@ -54,6 +56,7 @@ export class SystemHypervisor implements Hypervisor {
   readonly guests: GuestWatcher;
   readonly terminals: Terminals;
   readonly accelerator: Accelerator;
+  readonly operations = new Operations();
   readonly #factory: ProcessFactory;
   readonly #events = new EventEmitter().setMaxListeners(0);
   readonly #processes = new Map<LparId, PartitionProcess>();
@@ -244,6 +247,15 @@ export class SystemHypervisor implements Hypervisor {
     this.#events.on("vios.lost", listener);
     return () => this.#events.off("vios.lost", listener);
   }
+  /** the operating system gave memory back after nobody waited for it any more */
+  onMachineChanged(listener: (lparId: LparId) => void): () => void {
+    this.#events.on("machine.changed", listener);
+    return () => this.#events.off("machine.changed", listener);
+  }
+  /** An operation that is under way, or a request to the operating system that it has not answered: the partition must not be moved meanwhile. */
+  operation(lparId: LparId): string | undefined {
+    return this.operations.of(lparId) ?? ((this.#processes.get(lparId)?.removalsOpen ?? 0) > 0 ? "removal of memory or processors" : undefined);
+  }
   onProcessLost(listener: (lparId: LparId) => void): () => void {
     this.#events.on("process.lost", listener);
     return () => this.#events.off("process.lost", listener);
@@ -298,6 +310,7 @@ export class SystemHypervisor implements Hypervisor {
 
   #specOf(row: LparRow, resources: ResourceConfig, bootMode: string): Omit<PartitionSpec, "nics" | "incoming"> {
     const { proc, memory } = resources;
+    const [layout, limits] = [layoutOf(resources, row.definition.layout), limitsOf(resources)];
     const units = new Map<number, number>();
     const disks = this.devices(row).flatMap((mapping) => {
       const vios = this.supervisor.get(mapping.viosLparId);
@@ -313,12 +326,13 @@ export class SystemHypervisor implements Hypervisor {
       dir: this.#runDir(row.lparId),
       namespace: this.config.namespace,
       accelerator: this.accelerator.accelerator,
-      memoryBytes: memory.desiredBytes,
+      memoryBytes: layout.bootBytes,
+      memoryDevices: layout.memory,
       maxMemoryBytes: memory.maxBytes,
-      procs: proc.desiredProcs,
+      procs: layout.cores,
       maxProcs: proc.maxProcs,
-      capUnits: proc.mode === "ded" ? proc.desiredProcs * 100 : proc.sharingMode === "cap" ? proc.desiredUnits : null,
-      weight: proc.uncapWeight,
+      capUnits: limits.units,
+      weight: limits.weight,
       compatMode: resources.compatMode,
       kernel: this.config.image.kernel,
       initrd: this.config.image.initrd,
@@ -339,6 +353,7 @@ export class SystemHypervisor implements Hypervisor {
       if (what === "shutdown") asked = true;
       if (what === "reset") this.guests.restarted(lparId);
     });
+    process.on("machine", () => void this.#events.emit("machine.changed", lparId));
     process.on("exit", ({ stderr }) => void this.#processEnded(lparId, process, asked, stderr));
     this.touch(lparId);
   }
@@ -424,5 +439,7 @@ export class SystemHypervisor implements Hypervisor {
   }
 }
 
+/** What the processor group of a partition enforces; units null: as much as others leave. */
+export const limitsOf = ({ proc }: ResourceConfig): { readonly units: number | null; readonly weight: number } => ({ units: proc.mode === "ded" ? proc.desiredProcs * 100 : proc.sharingMode === "cap" ? proc.desiredUnits : null, weight: proc.uncapWeight });
 export const activeTrunk = (group: readonly Trunk[]): Trunk | undefined => [...group].sort((a, b) => a.priority - b.priority || a.lparId - b.lparId)[0];
 const viosRows = (rows: readonly LparRow[]) => rows.flatMap((row) => (row.devices ? [{ lparId: row.lparId, devices: row.devices }] : []));

@@ -9,6 +9,7 @@ import type { BootMode, LparView, ResourceConfig } from "../model/lpar.js";
 import { StartPolicy } from "../model/system.js";
 import { provideAdapters } from "./adapters.js";
 import { loginFc, logoutFc, withTurns } from "./fibre-channel.js";
+import { layoutAtStart } from "./dlpar-plan.js";
 import { collidingSlots } from "./qemu/arguments.js";
 import type { SystemHypervisor } from "./hypervisor.js";
 
@@ -28,7 +29,6 @@ export interface Shutdown {
 
 export class Lifecycle {
   readonly #hypervisor: SystemHypervisor;
-  readonly #busy = new Map<LparId, string>();
 
   constructor(hypervisor: SystemHypervisor) {
     this.#hypervisor = hypervisor;
@@ -119,7 +119,7 @@ export class Lifecycle {
         power: "on",
         failed: false,
         startedAt: new Date().toISOString(),
-        definition: { ...row.definition, current: resources, currentProfile: params.profile ?? row.definition.currentProfile ?? row.definition.defaultProfile, settings: params.keylock === null ? row.definition.settings : { ...row.definition.settings, keylock: params.keylock } },
+        definition: { ...row.definition, current: resources, layout: layoutAtStart(resources, hypervisor.config.lmbBytes), currentProfile: params.profile ?? row.definition.currentProfile ?? row.definition.defaultProfile, settings: params.keylock === null ? row.definition.settings : { ...row.definition.settings, keylock: params.keylock } },
       }));
       await loginFc(hypervisor, lparId);
       await hypervisor.setGates(lparId, "open");
@@ -203,14 +203,7 @@ export class Lifecycle {
     if (restart) await this.#activateVios(lparId);
   }
 
-  async #exclusively(view: LparView, operation: string, work: () => Promise<void>): Promise<void> {
-    const other = this.#busy.get(view.lparId);
-    if (other !== undefined) throw new OlpmError("conflict", `Another operation (${other}) is under way for partition ${view.definition.name}.`, { action: "Wait until it ends.", retryable: true });
-    this.#busy.set(view.lparId, operation);
-    try {
-      await work();
-    } finally {
-      this.#busy.delete(view.lparId);
-    }
+  #exclusively(view: LparView, operation: string, work: () => Promise<void>): Promise<void> {
+    return this.#hypervisor.operations.run(view, operation, work);
   }
 }

@@ -14,6 +14,7 @@ import { run } from "../kit/run.js";
 import { configArgument, readConfigFile } from "../wire/config-file.js";
 import { SYSTEM_CONFIG_FILE, SystemConfig } from "../wire/system-config.js";
 import { Definitions } from "./definitions.js";
+import { Dlpar } from "./dlpar.js";
 import { SystemHypervisor } from "./hypervisor.js";
 import { Lifecycle } from "./lifecycle.js";
 import { createMigrations } from "./migration/index.js";
@@ -41,15 +42,17 @@ export async function runSystem(argv: readonly string[]): Promise<void> {
   const hypervisor = new SystemHypervisor({ config, store, log, factory, accelerator });
   const definitions = new Definitions(hypervisor);
   const lifecycle = new Lifecycle(hypervisor);
+  const dlpar = new Dlpar(hypervisor);
   const migrations = createMigrations(hypervisor);
   definitions.defineVioses();
   // Partitions first: the gates of a VIOS that has to be started again depend on who runs.
   await hypervisor.adoptProcesses();
+  await dlpar.adopt();
   await lifecycle.recover(fresh);
   await migrations.resume();
   if (fresh) await lifecycle.autoStart();
   const facts = { uuid: systemUuid(store), version: packageVersion(), qemuVersion: await qemuVersion() };
-  const server = new SystemServer({ hypervisor, lifecycle, definitions, migrations, facts });
+  const server = new SystemServer({ hypervisor, lifecycle, definitions, dlpar, migrations, facts });
   await server.listen();
   const stop = async () => {
     log.info("ending; partitions and Virtual I/O Servers go on");

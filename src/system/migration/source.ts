@@ -73,6 +73,8 @@ export class SourceSide {
     if (row.migrationId !== null) throw LOCKED(row.definition.name);
     if (row.ownership.kind !== "owner") throw new OlpmError("wrong-state", `Partition ${row.definition.name} does not belong to this system (${row.ownership.kind}).`, { hsc: "OLPM-P03" });
     if (!lparCan(params.type === "active" ? "migrateActive" : "migrateInactive", view.state)) throw new OlpmError("wrong-state", `Partition ${row.definition.name} is ${view.state}; it can not be moved in that state.`, { hsc: "OLPM-P04" });
+    const operation = hypervisor.operation(params.lparId);
+    if (operation !== undefined) throw new OlpmError("conflict", `Another operation (${operation}) is under way for partition ${row.definition.name}.`, { hsc: "OLPM-VP25", action: "Wait until it ends.", retryable: true });
     const busy = this.#records.open().filter((open) => open.record.type === params.type).length;
     if (busy >= hypervisor.config.migrationsMax) throw new OlpmError("limit-reached", `${hypervisor.config.name} already takes part in ${busy} migrations, its limit.`, { hsc: "OLPM-S07", action: "Wait until one ends.", retryable: true });
     const now = this.#records.now();
