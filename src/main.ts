@@ -28,6 +28,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   renew: async (argv) => (await import("./site/renew.js")).runRenew(argv),
   restore: async (argv) => (await import("./site/backup.js")).runRestore(argv),
   system: async (argv) => (await import("./system/main.js")).runSystem(argv),
+  torture: async (argv) => (await import("./lab/torture.js")).runTorture(argv),
   vios: async (argv) => (await import("./vios/main.js")).runVios(argv),
 };
 

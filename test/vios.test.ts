@@ -116,6 +116,7 @@ class ViosProcess {
       sea: [],
       mover: null,
       moverProgram: "none",
+      silenceMs: 10_000,
       devices: { disks: [], adapters: [{ name: "vhost0", slot: SLOT, clientLparId: 3, clientSlot: 2 }], targets: [] },
       ...change,
     });

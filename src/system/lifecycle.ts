@@ -180,6 +180,7 @@ export class Lifecycle {
       await provideAdapters(hypervisor.config, hardware, hypervisor.log);
       await hypervisor.network.addTrunk(hypervisor.trunkOf(lparId));
       await hypervisor.supervisor.start(hardware, hypervisor.devicesFor(lparId));
+      await hypervisor.settleGates(lparId);
       await hypervisor.arrangeTrunks();
     } catch (error) {
       hypervisor.update(lparId, (row) => ({ ...row, power: "off", failed: true }));

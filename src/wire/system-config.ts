@@ -79,6 +79,8 @@ export const SystemConfig = z.strictObject({
   vswitches: z.array(z.string()).default(["ETHERNET0"]).describe("virtual switches made at the first start"),
   migrationsMax: z.number().int().min(1).default(8).describe("migrations at the same time, in and out"),
   vioses: z.array(ViosHardware).describe("the physical side of each Virtual I/O Server"),
+  viosSilenceMs: z.number().int().min(1_000).default(10_000).describe("a Virtual I/O Server that says nothing for so many ms, and then nothing again when it is asked anew, is ended: its partitions wait for the next one"),
   nativeDir: NativeDir,
+  holdDir: z.string().nullable().default(null).describe("fault injection: directory with requests to wait at a point of a migration (docs/reliability.md); null: none"),
 });
 export type SystemConfig = z.infer<typeof SystemConfig>;
