@@ -2,8 +2,10 @@
 // migration to it; `hold`: the end that is read), hands that reading end to one mover, and keeps it open itself. Since QEMU holds the reading
 // end too, the loss of a mover or of this process only blocks QEMU and never looks like a failed migration, on which QEMU would let the
 // partition run on by itself.
-//   channel QMP-SOCKET HAND-SOCKET CONTROL-SOCKET
+//   channel outgoing QMP-SOCKET HAND-SOCKET CONTROL-SOCKET
 // Control, one line each: `drop` ends the channel, so that a blocked QEMU gets an error; `quit` ends this process. Each is answered `ok`.
+// On the destination: takes one descriptor from a mover at TAKE-SOCKET, gives it to the waiting QEMU as the incoming channel, answers `ok` and ends.
+//   channel incoming QMP-SOCKET TAKE-SOCKET
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -33,6 +35,12 @@ static int listen_at(const char *path) {
   return fd;
 }
 
+static void ready(void) {
+  puts("ready");
+  fflush(stdout);
+  fclose(stdout);
+}
+
 // One message, with a descriptor when fd >= 0.
 static int send_with(int to, const void *data, size_t size, int fd) {
   union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control = {0};
@@ -60,7 +68,10 @@ static void expect_return(FILE *in) {
   die("QEMU closed its monitor");
 }
 
-static void give_to_qemu(const char *path, int mig, int hold) {
+struct command { const char *line; int fd; };
+
+// Says the commands to QEMU's second monitor, each with its descriptor. QEMU keeps what it got; the monitor is free for the next client.
+static void tell_qemu(const char *path, const struct command *commands, size_t count) {
   struct sockaddr_un a = address(path);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a)) die(path);
@@ -68,51 +79,83 @@ static void give_to_qemu(const char *path, int mig, int hold) {
   char line[65536];
   if (!in || !fgets(line, sizeof line, in)) die("no greeting from QEMU");
   static const char capabilities[] = "{\"execute\":\"qmp_capabilities\"}\n";
-  static const char give_mig[] = "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"mig\"}}\n";
-  static const char give_hold[] = "{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"hold\"}}\n";
   if (send_with(fd, capabilities, sizeof capabilities - 1, -1)) die("monitor");
   expect_return(in);
-  if (send_with(fd, give_mig, sizeof give_mig - 1, mig)) die("monitor");
-  expect_return(in);
-  if (send_with(fd, give_hold, sizeof give_hold - 1, hold)) die("monitor");
-  expect_return(in);
-  fclose(in);  // QEMU keeps what it got; the monitor is free for the next client
+  for (size_t at = 0; at < count; at++) {
+    if (send_with(fd, commands[at].line, strlen(commands[at].line), commands[at].fd)) die("monitor");
+    expect_return(in);
+  }
+  fclose(in);
 }
 
-int main(int argc, char **argv) {
+static int take_descriptor(int from) {
+  union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
+  char byte;
+  int fd = -1;
+  struct iovec part = {&byte, 1};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  if (header && header->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  return fd;
+}
+
+static int incoming(const char *monitor, const char *take) {
+  int listener = listen_at(take);
+  ready();
+  for (;;) {
+    int mover = accept4(listener, 0, 0, SOCK_CLOEXEC);
+    if (mover < 0) continue;
+    int fd = take_descriptor(mover);
+    if (fd < 0) { close(mover); continue; }
+    const struct command commands[] = {{"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"in\"}}\n", fd}, {"{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"fd:in\"}}\n", -1}};
+    tell_qemu(monitor, commands, 2);
+    close(fd);
+    if (write(mover, "ok", 2) != 2) perror("channel: answer");
+    unlink(take);
+    return 0;
+  }
+}
+
+static int outgoing(const char *monitor, const char *hand, const char *control) {
   int pair[2];
-  if (argc != 4) { fprintf(stderr, "usage: channel QMP-SOCKET HAND-SOCKET CONTROL-SOCKET\n"); return 2; }
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) die("socketpair");
-  int size = 4 << 20;
+  int size = 128 << 10;
   setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
   setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
-  give_to_qemu(argv[1], pair[0], pair[1]);
+  const struct command commands[] = {{"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"mig\"}}\n", pair[0]}, {"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"hold\"}}\n", pair[1]}};
+  tell_qemu(monitor, commands, 2);
   close(pair[0]);  // or the mover would never see the end of QEMU's stream
-  struct pollfd ready[2] = {{.fd = listen_at(argv[2]), .events = POLLIN}, {.fd = listen_at(argv[3]), .events = POLLIN}};
-  puts("ready");
-  fflush(stdout);
-  fclose(stdout);
+  struct pollfd doors[2] = {{.fd = listen_at(hand), .events = POLLIN}, {.fd = listen_at(control), .events = POLLIN}};
+  ready();
   for (;;) {
-    if (poll(ready, 2, -1) < 0) { if (errno == EINTR) continue; die("poll"); }
-    if (ready[0].revents) {
-      int mover = accept4(ready[0].fd, 0, 0, SOCK_CLOEXEC);
+    if (poll(doors, 2, -1) < 0) { if (errno == EINTR) continue; die("poll"); }
+    if (doors[0].revents) {
+      int mover = accept4(doors[0].fd, 0, 0, SOCK_CLOEXEC);
       if (mover >= 0 && send_with(mover, "c", 1, pair[1]) == 0) {  // one mover only
-        close(ready[0].fd);
-        unlink(argv[2]);
-        ready[0].fd = -1;
+        close(doors[0].fd);
+        unlink(hand);
+        doors[0].fd = -1;
       }
       if (mover >= 0) close(mover);
     }
-    if (ready[1].revents) {
+    if (doors[1].revents) {
       char word[16] = {0};
-      int client = accept4(ready[1].fd, 0, 0, SOCK_CLOEXEC);
+      int client = accept4(doors[1].fd, 0, 0, SOCK_CLOEXEC);
       if (client < 0) continue;
       ssize_t got = read(client, word, sizeof word - 1);
       int quit = got > 0 && !strncmp(word, "quit", 4);
       if (got > 0 && !strncmp(word, "drop", 4)) shutdown(pair[1], SHUT_RDWR);
       if (got > 0 && write(client, "ok\n", 3) != 3) perror("channel: answer");
       close(client);
-      if (quit) { unlink(argv[2]); unlink(argv[3]); return 0; }
+      if (quit) { unlink(hand); unlink(control); return 0; }
     }
   }
+}
+
+int main(int argc, char **argv) {
+  if (argc == 5 && !strcmp(argv[1], "outgoing")) return outgoing(argv[2], argv[3], argv[4]);
+  if (argc == 4 && !strcmp(argv[1], "incoming")) return incoming(argv[2], argv[3]);
+  fprintf(stderr, "usage: channel outgoing QMP-SOCKET HAND-SOCKET CONTROL-SOCKET | incoming QMP-SOCKET TAKE-SOCKET\n");
+  return 2;
 }

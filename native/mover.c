@@ -1,6 +1,10 @@
-// The data path of a mover service partition: carries one migration stream between a hypervisor and the mover of the other system, sealed.
-//   mover send HAND-SOCKET HOST PORT      fetch QEMU's channel (one descriptor by SCM_RIGHTS), connect to the peer
-//   mover receive HOST QEMU-SOCKET        listen at HOST (port chosen, printed), connect to the waiting QEMU when the peer has proved the key
+// The data path of a mover service partition: carries one migration stream between a hypervisor and the mover of the other system.
+//   mover send HAND-SOCKET HOST PORT WAY    fetch QEMU's channel (one descriptor by SCM_RIGHTS), connect to the peer
+//   mover receive HOST TAKE-SOCKET WAY      listen at HOST (port chosen, printed); when the peer has proved the key, give the waiting QEMU its
+//                                           channel (one descriptor by SCM_RIGHTS to native/channel, which answers `ok`)
+// WAY `sealed`: records as below. `direct`, for links that the operator trusts: only the greeting is sealed. The source's bytes go from QEMU's channel
+// to the link inside the kernel, and the destination's QEMU gets the connection itself. The source's QEMU does not: it would let the partition run on
+// by itself when the connection breaks, also after the hand-over.
 // Standard input: 32 bytes, the key source -> destination and the key back, fresh for this migration. Standard output: JSON lines for the process
 // that started it: port, connected, counters five times a second, and how it ended.
 //
@@ -10,9 +14,11 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <poll.h>
@@ -24,13 +30,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { RECORD = 1 << 20, HEADER = 8, TAG = 16, KEY = 16, SOCKET_BUFFER = 4 << 20, HELLO_MS = 10000, PATIENCE_MS = 30000 };
+enum { RECORD = 1 << 20, HEADER = 8, TAG = 16, KEY = 16, PIPE = 1 << 20, SOCKET_BUFFER = 256 << 10, HELLO_MS = 10000, PATIENCE_MS = 30000, WATCH_MS = 10 };
 enum type { HELLO, DATA, END };
-static const char GREETING[] = "openlpm mover 1";
+static const char *const GREETING[] = {"openlpm mover 1 sealed", "openlpm mover 1 direct"};
 
 static atomic_ullong bytes_in, bytes_out, bytes_link;
 static pthread_mutex_t printing = PTHREAD_MUTEX_INITIALIZER;
@@ -98,7 +105,8 @@ static void next_nonce(struct seal *seal, unsigned char nonce[12]) {
   memcpy(nonce + 8, &network, 4);
 }
 
-static int send_record(struct seal *seal, int peer, enum type type, const unsigned char *data, uint32_t size) {
+// Seals `size` bytes that lie in the seal's buffer after the header, in place, and sends them.
+static int send_record(struct seal *seal, int peer, enum type type, uint32_t size) {
   unsigned char nonce[12], *out = seal->buffer;
   int done;
   uint32_t network = htonl(size);
@@ -107,7 +115,7 @@ static int send_record(struct seal *seal, int peer, enum type type, const unsign
   out[4] = (unsigned char)type;
   next_nonce(seal, nonce);
   if (EVP_EncryptInit_ex(seal->context, 0, 0, 0, nonce) != 1 || EVP_EncryptUpdate(seal->context, 0, &done, out, HEADER) != 1 ||
-      (size && EVP_EncryptUpdate(seal->context, out + HEADER, &done, data, (int)size) != 1) || EVP_EncryptFinal_ex(seal->context, out + HEADER + size, &done) != 1 ||
+      (size && EVP_EncryptUpdate(seal->context, out + HEADER, &done, out + HEADER, (int)size) != 1) || EVP_EncryptFinal_ex(seal->context, out + HEADER + size, &done) != 1 ||
       EVP_CIPHER_CTX_ctrl(seal->context, EVP_CTRL_GCM_GET_TAG, TAG, out + HEADER + size) != 1)
     fail("sealing", 0);
   if (write_all(peer, out, HEADER + size + TAG)) return -1;
@@ -115,9 +123,9 @@ static int send_record(struct seal *seal, int peer, enum type type, const unsign
   return 0;
 }
 
-// 1: a record of *type and *size is in data; 0: the connection ended between records; -1: broken or not sealed with our key
-static int receive_record(struct seal *seal, int peer, enum type *type, unsigned char *data, uint32_t *size) {
-  unsigned char header[HEADER], nonce[12];
+// 1: a record of *type and *size is opened in place in the seal's buffer; 0: the connection ended between records; -1: broken or not sealed with our key
+static int receive_record(struct seal *seal, int peer, enum type *type, uint32_t *size) {
+  unsigned char header[HEADER], nonce[12], *data = seal->buffer;
   int done, got = read_all(peer, header, HEADER);
   if (got <= 0) return got;
   memcpy(size, header, 4);
@@ -127,8 +135,8 @@ static int receive_record(struct seal *seal, int peer, enum type *type, unsigned
   if (read_all(peer, seal->buffer, *size + TAG) != 1) return -1;
   next_nonce(seal, nonce);
   if (EVP_DecryptInit_ex(seal->context, 0, 0, 0, nonce) != 1 || EVP_DecryptUpdate(seal->context, 0, &done, header, HEADER) != 1 ||
-      (*size && EVP_DecryptUpdate(seal->context, data, &done, seal->buffer, (int)*size) != 1) ||
-      EVP_CIPHER_CTX_ctrl(seal->context, EVP_CTRL_GCM_SET_TAG, TAG, seal->buffer + *size) != 1 || EVP_DecryptFinal_ex(seal->context, data + *size, &done) != 1)
+      (*size && EVP_DecryptUpdate(seal->context, data, &done, data, (int)*size) != 1) ||
+      EVP_CIPHER_CTX_ctrl(seal->context, EVP_CTRL_GCM_SET_TAG, TAG, data + *size) != 1 || EVP_DecryptFinal_ex(seal->context, data + *size, &done) != 1)
     return -1;
   atomic_fetch_add(&bytes_link, HEADER + *size + TAG);
   return 1;
@@ -139,8 +147,7 @@ struct way { struct seal seal; int from, to; };
 // hypervisor -> peer: what is at hand, never waiting for more
 static void *outward(void *argument) {
   struct way *way = argument;
-  unsigned char *data = malloc(RECORD);
-  if (!data) fail("memory", 0);
+  unsigned char *data = way->seal.buffer + HEADER;
   for (;;) {
     ssize_t n = recv(way->from, data, RECORD, 0);
     if (n < 0 && errno == EINTR) continue;
@@ -152,30 +159,75 @@ static void *outward(void *argument) {
       n += more;
     }
     atomic_fetch_add(&bytes_in, n);
-    if (send_record(&way->seal, way->to, DATA, data, (uint32_t)n)) fail("sending to the peer mover", 1);
+    if (send_record(&way->seal, way->to, DATA, (uint32_t)n)) fail("sending to the peer mover", 1);
   }
-  if (send_record(&way->seal, way->to, END, 0, 0)) fail("sending to the peer mover", 1);
-  free(data);
+  if (send_record(&way->seal, way->to, END, 0)) fail("sending to the peer mover", 1);
   return 0;
 }
 
 // peer -> hypervisor
 static void inward(struct way *way) {
-  unsigned char *data = malloc(RECORD + TAG);
   enum type type;
   uint32_t size;
-  if (!data) fail("memory", 0);
   for (;;) {
-    int got = receive_record(&way->seal, way->from, &type, data, &size);
+    int got = receive_record(&way->seal, way->from, &type, &size);
     if (got < 0) fail("the peer mover's stream broke or was changed on the way", 0);
     if (got == 0) fail("the peer mover went away before the end of the stream", 0);
     if (type == END) break;
     if (type != DATA) fail("the peer mover sent a record out of order", 0);
-    if (write_all(way->to, data, size)) fail("writing to the hypervisor", 1);
+    if (write_all(way->to, way->seal.buffer, size)) fail("writing to the hypervisor", 1);
     atomic_fetch_add(&bytes_out, size);
   }
   shutdown(way->to, SHUT_WR);
-  free(data);
+}
+
+// hypervisor -> peer, direct: the kernel moves the pages from socket to socket through a pipe that holds at most PIPE bytes. No byte comes here.
+static void outward_direct(int from, int to) {
+  int hose[2];
+  if (pipe2(hose, O_CLOEXEC)) fail("pipe", 1);
+  fcntl(hose[0], F_SETPIPE_SZ, PIPE);
+  for (;;) {
+    ssize_t n = splice(from, 0, hose[1], 0, PIPE, SPLICE_F_MOVE);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("reading from the hypervisor", 1);
+    if (n == 0) break;
+    for (ssize_t left = n; left;) {
+      ssize_t gone = splice(hose[0], 0, to, 0, left, SPLICE_F_MOVE);
+      if (gone < 0 && errno == EINTR) continue;
+      if (gone <= 0) fail("sending to the peer mover", 1);
+      left -= gone;
+    }
+    atomic_fetch_add(&bytes_in, n);
+    atomic_fetch_add(&bytes_link, n);
+  }
+  shutdown(to, SHUT_WR);
+  // The peer says nothing on this connection; it closes when its QEMU has read everything.
+  char byte;
+  ssize_t end;
+  while ((end = recv(to, &byte, 1, 0)) > 0 || (end < 0 && errno == EINTR)) {}
+  if (end < 0) fail("the peer mover went away before it had read everything", 1);
+}
+// peer -> hypervisor, direct: QEMU reads the connection; here it is only watched until everything that the peer sent is read.
+static void watch_direct(int peer) {
+  int unread = 0;
+  struct tcp_info info;
+  socklen_t size = sizeof info;
+  unsigned long long before = getsockopt(peer, IPPROTO_TCP, TCP_INFO, &info, &size) ? 0 : info.tcpi_bytes_received;
+  for (int over = 0; !over;) {
+    struct pollfd end = {.fd = peer, .events = POLLRDHUP};
+    if (poll(&end, 1, unread ? WATCH_MS : 10 * WATCH_MS) < 0 && errno != EINTR) fail("watching the connection", 1);
+    if (end.revents & (POLLERR | POLLNVAL)) fail("the peer mover's connection broke", 0);
+    if (ioctl(peer, SIOCINQ, &unread)) fail("watching the connection", 1);
+    size = sizeof info;
+    if (getsockopt(peer, IPPROTO_TCP, TCP_INFO, &info, &size) == 0) {
+      // The end of the connection counts as one byte of its sequence.
+      unsigned long long got = info.tcpi_bytes_received - before - ((end.revents & POLLRDHUP) ? 1 : 0);
+      atomic_store(&bytes_link, got);
+      atomic_store(&bytes_out, got > (unsigned)unread ? got - unread : 0);
+    }
+    over = (end.revents & POLLRDHUP) && unread == 0;
+    if ((end.revents & POLLRDHUP) && unread) usleep(WATCH_MS * 1000);
+  }
 }
 
 static struct sockaddr_un local_address(const char *path) {
@@ -187,11 +239,28 @@ static struct sockaddr_un local_address(const char *path) {
 static int connect_local(const char *path) {
   struct sockaddr_un a = local_address(path);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a)) fail("connecting to the hypervisor's socket", 1);
+  if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a)) fail("connecting to the hypervisor's holder", 1);
   return fd;
 }
+union control { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; };
+// Gives the waiting QEMU its channel; returns when QEMU has it.
+static void give_channel(const char *path, int fd) {
+  union control control = {0};
+  char answer[2];
+  struct iovec part = {"c", 1};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  int holder = connect_local(path);
+  if (sendmsg(holder, &message, MSG_NOSIGNAL) != 1) fail("giving the channel to the hypervisor", 1);
+  if (read_all(holder, (unsigned char *)answer, 2) != 1 || memcmp(answer, "ok", 2)) fail("the hypervisor did not take the channel", 0);
+  close(holder);
+}
 static int fetch_channel(const char *path) {
-  union { char bytes[CMSG_SPACE(sizeof(int))]; struct cmsghdr align; } control;
+  union control control;
   char byte;
   struct iovec part = {&byte, 1};
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
@@ -209,9 +278,7 @@ static struct addrinfo *resolve(const char *host, const char *port, int passive)
   return found;
 }
 static void tune(int fd) {
-  int size = SOCKET_BUFFER, one = 1, unanswered = PATIENCE_MS;
-  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+  int one = 1, unanswered = PATIENCE_MS;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered, sizeof unanswered);
 }
@@ -237,10 +304,8 @@ static int listen_for_peer(const char *host) {
   return fd;
 }
 
-// Takes the first connection that opens with a greeting under our key; anybody else is turned away.
-static int accept_peer(int listener, struct seal *in, const unsigned char *key) {
-  unsigned char *data = malloc(RECORD + TAG);
-  if (!data) fail("memory", 0);
+// Takes the first connection that opens with the greeting under our key; anybody else is turned away.
+static int accept_peer(int listener, struct seal *in, const unsigned char *key, const char *greeting) {
   for (;;) {
     struct pollfd ready = {.fd = listener, .events = POLLIN};
     if (poll(&ready, 1, PATIENCE_MS) <= 0) fail("no peer mover came", 0);
@@ -250,10 +315,9 @@ static int accept_peer(int listener, struct seal *in, const unsigned char *key) 
     enum type type;
     uint32_t size;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (receive_record(in, fd, &type, data, &size) == 1 && type == HELLO && size == sizeof GREETING && !memcmp(data, GREETING, size)) {
+    if (receive_record(in, fd, &type, &size) == 1 && type == HELLO && size == strlen(greeting) && !memcmp(in->buffer, greeting, size)) {
       setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
       tune(fd);
-      free(data);
       return fd;
     }
     close(fd);
@@ -263,12 +327,29 @@ static int accept_peer(int listener, struct seal *in, const unsigned char *key) 
   }
 }
 
+// A pair of sockets with room; the hypervisor gets one end.
+static void make_pair(int pair[2]) {
+  int size = SOCKET_BUFFER;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) fail("socketpair", 1);
+  for (int end = 0; end < 2; end++)
+    if (setsockopt(pair[end], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size)) setsockopt(pair[end], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+static void carry_sealed(struct way *out, struct way *in) {
+  pthread_t sending;
+  if (pthread_create(&sending, 0, outward, out)) fail("thread", 1);
+  inward(in);
+  pthread_join(sending, 0);
+}
+
 int main(int argc, char **argv) {
   unsigned char keys[2 * KEY];
   struct way out = {0}, in = {0};
-  pthread_t counting, sending;
-  int hypervisor, peer, source = argc == 5 && !strcmp(argv[1], "send");
-  if (!source && !(argc == 4 && !strcmp(argv[1], "receive"))) { fprintf(stderr, "usage: mover send HAND-SOCKET HOST PORT | receive HOST QEMU-SOCKET\n"); return 2; }
+  pthread_t counting;
+  int pair[2], hypervisor, peer, source = argc == 6 && !strcmp(argv[1], "send");
+  int direct = argc > 1 && !strcmp(argv[argc - 1], "direct");
+  if ((!source && !(argc == 5 && !strcmp(argv[1], "receive"))) || (!direct && strcmp(argv[argc - 1], "sealed"))) { fprintf(stderr, "usage: mover send HAND-SOCKET HOST PORT sealed|direct | receive HOST TAKE-SOCKET sealed|direct\n"); return 2; }
+  const char *greeting = GREETING[direct];
   signal(SIGPIPE, SIG_IGN);
   for (size_t got = 0; got < sizeof keys;) {
     ssize_t n = read(0, keys + got, sizeof keys - got);
@@ -280,20 +361,28 @@ int main(int argc, char **argv) {
   if (source) {
     hypervisor = fetch_channel(argv[2]);
     peer = connect_peer(argv[3], argv[4]);
-    if (send_record(&out.seal, peer, HELLO, (const unsigned char *)GREETING, sizeof GREETING)) fail("greeting the peer mover", 1);
+    memcpy(out.seal.buffer + HEADER, greeting, strlen(greeting));
+    if (send_record(&out.seal, peer, HELLO, (uint32_t)strlen(greeting))) fail("greeting the peer mover", 1);
   } else {
     int listener = listen_for_peer(argv[2]);
-    peer = accept_peer(listener, &in.seal, keys);
+    peer = accept_peer(listener, &in.seal, keys, greeting);
     close(listener);
-    hypervisor = connect_local(argv[3]);
+    if (direct) give_channel(argv[3], hypervisor = peer);
+    else {
+      make_pair(pair);
+      give_channel(argv[3], pair[1]);
+      close(pair[1]);  // QEMU's end is QEMU's alone: its death is seen here
+      hypervisor = pair[0];
+    }
   }
   OPENSSL_cleanse(keys, sizeof keys);
   say("{\"state\":\"streaming\"}");
-  out.from = hypervisor; out.to = peer;
-  in.from = peer; in.to = hypervisor;
-  if (pthread_create(&counting, 0, counters, 0) || pthread_create(&sending, 0, outward, &out)) fail("thread", 1);
-  inward(&in);
-  pthread_join(sending, 0);
+  out.from = in.to = hypervisor;
+  in.from = out.to = peer;
+  if (pthread_create(&counting, 0, counters, 0)) fail("thread", 1);
+  if (!direct) carry_sealed(&out, &in);
+  else if (source) outward_direct(hypervisor, peer);
+  else watch_direct(peer);
   say("{\"in\":%llu,\"out\":%llu,\"link\":%llu}", atomic_load(&bytes_in), atomic_load(&bytes_out), atomic_load(&bytes_link));
   say("{\"state\":\"finished\"}");
   fflush(stdout);

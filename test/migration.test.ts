@@ -9,16 +9,19 @@ import { after, before, test } from "node:test";
 import { run } from "../src/kit/run.js";
 import { until } from "../src/kit/wait.js";
 import { MigrationRecord } from "../src/model/migration.js";
+import { LAN_ADDRESS, PREFIX } from "../src/lab/plan.js";
 import { inNamespace } from "../src/lab/wiring.js";
 import { Fixture } from "./support/fixture.js";
 
 let lab: Fixture;
 
 before(async () => {
+  // The second VIOS of each system trusts the LAN's links, the first one does not.
+  const vioses = [{ name: "vios1" }, { name: "vios2", moverTrusted: [`${LAN_ADDRESS}/${PREFIX}`] }];
   lab = await Fixture.up("mig", {
     systems: [
-      { name: "ms01", serial: "7800A01", memoryMb: 8192 },
-      { name: "ms02", serial: "7800A02", memoryMb: 3072 },
+      { name: "ms01", serial: "7800A01", memoryMb: 8192, vioses },
+      { name: "ms02", serial: "7800A02", memoryMb: 3072, vioses },
     ],
   });
   await lab.partition({ name: "db01", system: "ms01", lun: 0, memoryMb: 512 });
@@ -64,6 +67,21 @@ test("a running partition moves there and back; identity, console log, uptime an
   await moved("ms02", "ms01");
 });
 
+test("the state goes in the clear where both ends trust the link, and sealed where one of them does not", async () => {
+  const through = async (from: string, to: string, source: string, destination: string): Promise<MigrationRecord> => {
+    const { code, stdout, stderr } = await lab.operator.run(`migrlpar -o m -m ${from} -t ${to} -p db01 -i "source_msp_name=${source},dest_msp_name=${destination}" --json`);
+    assert.equal(code, 0, stderr);
+    await lab.check("db01", to);
+    return MigrationRecord.parse(JSON.parse(stdout.trim().split("\n").at(-1)!));
+  };
+  const direct = await through("ms01", "ms02", "vios2", "vios2");
+  assert.equal(direct.way, "direct");
+  assert.ok(direct.progress.bytesSent > 10 << 20 && direct.progress.bytesOnLink >= direct.progress.bytesSent, "bytes are counted");
+  assert.equal((await through("ms02", "ms01", "vios2", "vios1")).way, "sealed");
+  assert.equal((await through("ms01", "ms02", "vios1", "vios2")).way, "sealed");
+  await moved("ms02", "ms01");
+});
+
 test("wrong names are refused with the HMC's words and change nothing", async () => {
   const cases: [string, RegExp][] = [
     ["migrlpar -o m -m ms01 -t ms02 -p nosuch", /^HSCL8012 The partition named nosuch was not found\./],
@@ -88,9 +106,9 @@ test("without memory on the destination the migration is refused before anything
   const { code, stderr } = await migrate("ms01", "ms02");
   assert.equal(code, 1);
   assert.match(stderr, /^OLPM-VM01 ms02 has not enough free memory for partition db01: 512 MB are needed, 256 MB are available\./);
+  await lab.check("db01", "ms01");
   await lab.operator.quiet("chsysstate -m ms02 -r lpar -o shutdown -n filler --immed");
   await lab.operator.quiet("rmsyscfg -r lpar -m ms02 -n filler");
-  await lab.check("db01", "ms01");
   await secondTry();
 });
 

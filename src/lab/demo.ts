@@ -122,6 +122,7 @@ async function leg(stage: Stage, from: string, to: string): Promise<LegReport> {
     totalMs,
     phases: phaseTimes(record),
     stoppedMs: record.stoppedMs,
+    way: record.way,
     bytesSent: record.progress.bytesSent,
     bytesOnLink: record.progress.bytesOnLink,
     rounds: record.progress.rounds,

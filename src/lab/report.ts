@@ -8,6 +8,7 @@ export interface LegReport {
   /** in order: name of the phase and its length */
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
   readonly stoppedMs: number | null;
+  readonly way: "sealed" | "direct" | null;
   readonly bytesSent: number;
   readonly bytesOnLink: number;
   readonly rounds: number;
@@ -43,7 +44,7 @@ export function reportText(report: DemoReport): string {
       `${leg.from} -> ${leg.to}`,
       `  total time          ${seconds(leg.totalMs)}   (validation ${seconds(leg.validateMs)} before it)`,
       `  time stopped        ${leg.stoppedMs === null ? "not known" : seconds(leg.stoppedMs)}`,
-      `  bytes               ${mebibytes(leg.bytesSent)} of partition state, ${mebibytes(leg.bytesOnLink)} on the link (sealed), ${leg.rounds} ${leg.rounds === 1 ? "round" : "rounds"}`,
+      `  bytes               ${mebibytes(leg.bytesSent)} of partition state, ${mebibytes(leg.bytesOnLink)} on the link (${leg.way ?? "no mover"}), ${leg.rounds} ${leg.rounds === 1 ? "round" : "rounds"}`,
       `  phases              ${leg.phases.map((phase) => `${phase.name} ${seconds(phase.ms)}`).join(", ")}`,
       `  pings               ${leg.pingsLost} of ${leg.pingsSent} lost`,
       `  client              ${leg.writesDuring} writes acknowledged meanwhile, longest wait ${seconds(leg.longestWaitMs)}`,

@@ -9,7 +9,8 @@ import { until } from "../kit/wait.js";
 import { LUN_MB, SAN_ADDRESS, SAN_PORT, type LabPlan } from "./plan.js";
 import { inNamespace } from "./wiring.js";
 
-export async function startSan({ san }: Pick<LabPlan, "san">, portal = `${SAN_ADDRESS}:${SAN_PORT}`): Promise<ProcessIdentity> {
+export async function startSan(plan: LabPlan): Promise<ProcessIdentity> {
+  const { san } = plan;
   const dir = path.dirname(san.luns[0]!.file);
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const { file } of san.luns) {
@@ -18,7 +19,7 @@ export async function startSan({ san }: Pick<LabPlan, "san">, portal = `${SAN_AD
     fs.truncateSync(file, LUN_MB << 20);
   }
   const log = fs.openSync(path.join(dir, "tgtd.log"), "a", 0o600);
-  const [program, ...argv] = inNamespace(san.namespace, "tgtd", "-f", "-C", String(san.control), "--iscsi", `portal=${portal}`);
+  const [program, ...argv] = inNamespace(san.namespace, "tgtd", "-f", "-C", String(san.control), "--iscsi", `portal=${SAN_ADDRESS}:${SAN_PORT}`);
   const child = spawn(program, argv, { detached: true, stdio: ["ignore", log, log] });
   fs.closeSync(log);
   child.on("error", () => undefined);

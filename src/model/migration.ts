@@ -66,6 +66,10 @@ export type MigrationProgress = z.infer<typeof MigrationProgress>;
 
 export const NO_PROGRESS: MigrationProgress = { bytesSent: 0, bytesRemaining: 0, bytesTotal: 0, rate: 0, rounds: 0, dirtyPagesPerSecond: 0, msRemainingEstimate: null, bytesOnLink: 0 };
 
+/** How the movers carry the state: `sealed` encrypts it; `direct`, on a link that both ends' configurations trust, leaves it to the hypervisors and the kernel. */
+export const MoverWay = z.enum(["sealed", "direct"]);
+export type MoverWay = z.infer<typeof MoverWay>;
+
 export const MigrationError = z.object({ code: z.string(), message: z.string(), hsc: z.string().nullable(), action: z.string().nullable(), reportedBy: z.string().nullable() });
 export type MigrationError = z.infer<typeof MigrationError>;
 
@@ -87,6 +91,8 @@ export const MigrationRecord = z.object({
   status: MigrationStatus,
   stopRequested: z.boolean(),
   progress: MigrationProgress,
+  /** known on the source when the movers have agreed */
+  way: MoverWay.nullable().default(null),
   /** ISO time at which each phase began, as this side saw it */
   phaseStartedAt: z.partialRecord(MigrationPhase, z.string()),
   startedAt: z.string(),

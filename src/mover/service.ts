@@ -8,13 +8,15 @@
  * The control connection stays while the channel streams: its loss before the end is the loss of the peer.
  */
 import { timingSafeEqual } from "node:crypto";
+import { BlockList, isIP } from "node:net";
 import type { Server, TLSSocket } from "node:tls";
 import { OlpmError, toOlpmError } from "../kit/errors.js";
 import type { Logger } from "../kit/log.js";
-import { until, within } from "../kit/wait.js";
+import { within } from "../kit/wait.js";
 import type { MigrationId } from "../model/ids.js";
+import type { MoverWay } from "../model/migration.js";
 import { EXPORTER_LABEL, KEY_BYTES, moverMover, MOVER_VERSION, type MoverMover } from "../wire/mover-mover.js";
-import { RpcPeer, type Handlers } from "../wire/rpc.js";
+import { RpcPeer, type Handlers, type Params } from "../wire/rpc.js";
 import type { MoverState } from "../wire/system-vios.js";
 import { connectTls, listenTls, type Accepted, type TlsFiles } from "../wire/transport.js";
 import { Channel, type ChannelNews } from "./channel.js";
@@ -26,7 +28,6 @@ const PROBE_MS_MAX = 5_000;
 /** A receiver that nobody comes to is given up after this. */
 const UNUSED_MS_MAX = 600_000;
 const TELL_EVERY_MS = 500;
-const FAREWELL_MS_MAX = 200;
 const PEERS_MAX = 64;
 
 export interface MoverPeer {
@@ -38,6 +39,8 @@ export interface MoverOptions {
   readonly host: string;
   readonly port: number;
   readonly concurrentMax: number;
+  /** networks (ADDRESS/PREFIX) in which a peer's link needs no encryption */
+  readonly trusted: readonly string[];
   readonly tls: TlsFiles;
   /** the channel program */
   readonly program: string;
@@ -52,7 +55,8 @@ interface Stream {
   readonly side: "source" | "destination";
   /** destination only */
   readonly ticket: string | null;
-  readonly qemuSocket: string | null;
+  readonly takeSocket: string | null;
+  way: MoverWay | null;
   ticketUsed: boolean;
   state: MoverState["state"];
   detail: string;
@@ -62,7 +66,7 @@ interface Stream {
   channel: Channel | undefined;
   control: RpcPeer | undefined;
   /** source: resolves when it streams */
-  sending: Promise<void> | undefined;
+  sending: Promise<{ way: MoverWay }> | undefined;
   waiters: { resolve: (news: ChannelNews) => void }[];
   unused: NodeJS.Timeout | undefined;
 }
@@ -71,12 +75,17 @@ export class MoverService {
   readonly #options: MoverOptions;
   readonly #streams = new Map<string, Stream>();
   readonly #listeners = new Set<(state: MoverState) => void>();
+  readonly #trusted = new BlockList();
   #server: Server | undefined;
   #port = 0;
   #peers = 0;
 
   constructor(options: MoverOptions) {
     this.#options = options;
+    for (const network of options.trusted) {
+      const [address = "", prefix = ""] = network.split("/");
+      this.#trusted.addSubnet(address, Number(prefix), isIP(address) === 6 ? "ipv6" : "ipv4");
+    }
   }
 
   /** Begins to listen for peers. */
@@ -101,12 +110,12 @@ export class MoverService {
   }
 
   /** Destination: waits for the peer with this ticket. Asked again for the same migration it gives the same answer. @throws limit-reached | conflict */
-  async receive(params: { readonly id: MigrationId; readonly ticket: string; readonly qemuSocket: string }): Promise<MoverPeer> {
+  async receive(params: { readonly id: MigrationId; readonly ticket: string; readonly takeSocket: string }): Promise<MoverPeer> {
     const known = this.#streams.get(params.id);
     if (known && known.ticket !== params.ticket) throw new OlpmError("conflict", "this migration's channel is open with another ticket");
     if (!known) {
       this.#assertRoom();
-      const stream = this.#add(params.id, "destination", params.ticket, params.qemuSocket);
+      const stream = this.#add(params.id, "destination", params.ticket, params.takeSocket);
       stream.unused = setTimeout(() => this.#fail(stream, "no peer mover came"), UNUSED_MS_MAX);
       stream.unused.unref();
     }
@@ -114,7 +123,7 @@ export class MoverService {
   }
 
   /** Source: pairs with the peer and begins to stream. Resolves when the stream is set up. @throws limit-reached | not-authorised | peer-lost | timeout | refused */
-  async send(params: { readonly id: MigrationId; readonly ticket: string; readonly channelSocket: string; readonly peer: MoverPeer }): Promise<void> {
+  async send(params: { readonly id: MigrationId; readonly ticket: string; readonly channelSocket: string; readonly peer: MoverPeer }): Promise<{ way: MoverWay }> {
     const known = this.#streams.get(params.id);
     if (known?.sending) return known.sending;
     this.#assertRoom();
@@ -126,20 +135,14 @@ export class MoverService {
     return stream.sending;
   }
 
-  /** Ends and forgets the stream of this migration; the peer hears the reason. Unknown counts as ended. */
-  async stop(id: string, reason?: string): Promise<void> {
+  /** Ends and forgets the stream of this migration. Unknown counts as ended. */
+  async stop(id: string): Promise<void> {
     const stream = this.#streams.get(id);
     if (!stream) return;
     this.#streams.delete(id);
     clearTimeout(stream.unused);
-    const { control } = stream;
-    if (reason !== undefined && control) {
-      // The reason leaves before the connections break, so that the peer does not tell its operator of a broken connection.
-      control.emit("mover.ended", { id: stream.id, state: "failed", detail: reason });
-      await until(() => (control.backlogBytes === 0 || !control.alive ? true : undefined), { what: "telling the peer mover", deadlineMs: FAREWELL_MS_MAX, everyMs: 5 }).catch(() => undefined);
-    }
     stream.channel?.kill();
-    control?.destroy();
+    stream.control?.destroy();
     await stream.channel?.ended;
   }
 
@@ -159,14 +162,17 @@ export class MoverService {
     }
   }
 
-  async #pair(stream: Stream, params: { readonly ticket: string; readonly channelSocket: string; readonly peer: MoverPeer }): Promise<void> {
+  async #pair(stream: Stream, params: { readonly ticket: string; readonly channelSocket: string; readonly peer: MoverPeer }): Promise<{ way: MoverWay }> {
     const { peer } = params;
     const socket = await connectTls(peer, this.#options.tls, peer.name, { deadlineMs: PAIR_MS_MAX });
     const control = new RpcPeer(socket, { self: this.#options.self, caller: peer.name, log: this.#options.log, silenceMsMax: SILENCE_MS_MAX });
     this.#watchControl(stream, control);
-    const { port } = await control.client(moverMover).call("mover.offer", { version: MOVER_VERSION, id: stream.id, ticket: params.ticket }, { deadlineMs: PAIR_MS_MAX });
-    this.#openChannel(stream, ["send", params.channelSocket, peer.host, String(port)], keysOf(socket, stream.id));
+    const ways: MoverWay[] = this.#trusts(peer.host) ? ["direct", "sealed"] : ["sealed"];
+    const { port, way } = await control.client(moverMover).call("mover.offer", { version: MOVER_VERSION, id: stream.id, ticket: params.ticket, ways }, { deadlineMs: PAIR_MS_MAX });
+    if (!ways.includes(way)) throw new OlpmError("refused", `${peer.name} wants the ${way} way, which was not offered`);
+    this.#openChannel(stream, way, ["send", params.channelSocket, peer.host, String(port)], keysOf(socket, stream.id));
     await this.#next(stream, "streaming");
+    return { way };
   }
 
   #accept({ socket, caller }: Accepted): void {
@@ -174,13 +180,14 @@ export class MoverService {
     this.#peers++;
     const handlers: Handlers<MoverMover> = {
       "mover.hello": async () => ({ version: MOVER_VERSION }),
-      "mover.offer": ({ version, id, ticket }, { peer }) => this.#offered(version, id, ticket, peer, socket as TLSSocket),
+      "mover.offer": ({ version, id, ticket, ways }, { peer }) => this.#offered({ version, id, ticket, ways }, peer, socket as TLSSocket),
     };
     const control = new RpcPeer(socket, { self: this.#options.self, caller, log: this.#options.log, silenceMsMax: SILENCE_MS_MAX, serves: { contract: moverMover, handlers } });
     void control.closed.then(() => this.#peers--);
   }
 
-  async #offered(version: number, id: string, ticket: string, control: RpcPeer, socket: TLSSocket): Promise<{ port: number }> {
+  async #offered(offer: Params<MoverMover, "mover.offer">, control: RpcPeer, socket: TLSSocket): Promise<{ port: number; way: MoverWay }> {
+    const { version, id, ticket, ways } = offer;
     if (version !== MOVER_VERSION) throw new OlpmError("unsupported", `this mover speaks version ${MOVER_VERSION} of the mover protocol, the peer ${version}`);
     const stream = this.#streams.get(id);
     // One answer for an unknown migration, a wrong ticket and one that was used: a stranger learns nothing.
@@ -191,13 +198,21 @@ export class MoverService {
     stream.ticketUsed = true;
     clearTimeout(stream.unused);
     this.#watchControl(stream, control);
-    this.#openChannel(stream, ["receive", this.#options.host, stream.qemuSocket!], keysOf(socket, stream.id));
+    // In the clear only where both ends trust the link; what the source offers says what its own configuration trusts.
+    const way: MoverWay = ways.includes("direct") && this.#trusts(socket.remoteAddress ?? "") ? "direct" : "sealed";
+    this.#openChannel(stream, way, ["receive", this.#options.host, stream.takeSocket!], keysOf(socket, stream.id));
     const news = await this.#next(stream, "port");
-    return { port: news.kind === "port" ? news.port : 0 };
+    return { port: news.kind === "port" ? news.port : 0, way };
   }
 
-  #openChannel(stream: Stream, words: readonly string[], keys: Buffer): void {
-    stream.channel = new Channel(this.#options.program, words, keys, (news) => this.#hear(stream, news));
+  /** True for an address in one of the networks that the operator trusts. */
+  #trusts(address: string): boolean {
+    return this.#trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+  }
+
+  #openChannel(stream: Stream, way: MoverWay, words: readonly string[], keys: Buffer): void {
+    stream.way = way;
+    stream.channel = new Channel(this.#options.program, [...words, way], keys, (news) => this.#hear(stream, news));
     keys.fill(0);
   }
 
@@ -258,8 +273,8 @@ export class MoverService {
     if (this.#streams.get(stream.id) === stream) for (const listener of [...this.#listeners]) listener(stateOf(stream));
   }
 
-  #add(id: MigrationId, side: Stream["side"], ticket: string | null, qemuSocket: string | null): Stream {
-    const stream: Stream = { id, side, ticket, qemuSocket, ticketUsed: false, state: "waiting", detail: "", counters: { in: 0, out: 0, link: 0 }, movedAt: performance.now(), toldAt: 0, channel: undefined, control: undefined, sending: undefined, waiters: [], unused: undefined };
+  #add(id: MigrationId, side: Stream["side"], ticket: string | null, takeSocket: string | null): Stream {
+    const stream: Stream = { id, side, ticket, takeSocket, way: null, ticketUsed: false, state: "waiting", detail: "", counters: { in: 0, out: 0, link: 0 }, movedAt: performance.now(), toldAt: 0, channel: undefined, control: undefined, sending: undefined, waiters: [], unused: undefined };
     this.#streams.set(id, stream);
     return stream;
   }
@@ -270,7 +285,7 @@ export class MoverService {
 }
 
 function stateOf(stream: Stream): MoverState {
-  return { id: stream.id, side: stream.side, state: stream.state, detail: stream.detail, bytesIn: stream.counters.in, bytesOut: stream.counters.out, bytesOnLink: stream.counters.link, idleMs: Math.round(performance.now() - stream.movedAt) };
+  return { id: stream.id, side: stream.side, way: stream.way, state: stream.state, detail: stream.detail, bytesIn: stream.counters.in, bytesOut: stream.counters.out, bytesOnLink: stream.counters.link, idleMs: Math.round(performance.now() - stream.movedAt) };
 }
 
 /** Key source -> destination and key back, known to both ends of this TLS connection only. */

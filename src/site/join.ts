@@ -151,6 +151,7 @@ export function systemConfig(name: string, words: Words): SystemConfig {
       msp: true,
       moverPort: MOVER_PORT,
       moverConcurrentMax: 4,
+      moverTrusted: [],
       tls: tlsFiles(TLS_DIR, `vios-${vios}`),
     };
   });

@@ -77,8 +77,8 @@ export class Vios {
       "storage.detach": ({ name }) => nothing(this.storage.detach(name)),
       "storage.gate": ({ names, gate }) => nothing(this.storage.setGates(names, gate)),
       "mover.receive": async (params) => this.mover.service.receive(params),
-      "mover.send": async (params) => nothing(this.mover.service.send(params)),
-      "mover.stop": async ({ id, reason }) => nothing(this.mover.service.stop(id, reason)),
+      "mover.send": (params) => this.mover.service.send(params),
+      "mover.stop": async ({ id }) => nothing(this.mover.service.stop(id)),
       "mover.probe": async ({ peer }) => this.mover.service.probe(peer),
     };
   }

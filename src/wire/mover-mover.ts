@@ -1,6 +1,7 @@
 /** What two mover service partitions say to each other about one migration, over mutual TLS; the state itself goes over a channel of its own (docs/mover.md). */
 import { z } from "zod";
 import { MigrationId } from "../model/ids.js";
+import { MoverWay } from "../model/migration.js";
 
 /** A peer with another version is refused in words; there is one version so far. */
 export const MOVER_VERSION = 1;
@@ -11,8 +12,8 @@ export const KEY_BYTES = 32;
 export const moverMover = {
   name: "mover-mover",
   methods: {
-    /** source -> destination: shows the ticket, learns where the channel's listener is. The ticket is used up by the answer. */
-    "mover.offer": { params: z.object({ version: z.number().int(), id: MigrationId, ticket: z.string().min(16).max(128) }), result: z.object({ port: z.number().int() }) },
+    /** source -> destination: shows the ticket, learns where the channel's listener is, and which of the offered ways it is. The ticket is used up by the answer. */
+    "mover.offer": { params: z.object({ version: z.number().int(), id: MigrationId, ticket: z.string().min(16).max(128), ways: z.array(MoverWay).default(["sealed"]) }), result: z.object({ port: z.number().int(), way: MoverWay.default("sealed") }) },
     /** who is there */
     "mover.hello": { params: z.object({ version: z.number().int() }), result: z.object({ version: z.number().int() }) },
   },

@@ -1,4 +1,5 @@
 /** Configuration file of a managed system process (YAML). The descriptions are the manual: docs/operate.md prints them. */
+import { isIP } from "node:net";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { LparId, SlotNumber, VlanId } from "../model/ids.js";
@@ -22,6 +23,13 @@ export const TlsKeys = (certificate?: string) => {
 };
 /** Kernel names of network interfaces: at most 15 bytes, no blank, no slash. */
 const InterfaceName = z.string().regex(/^[^\s/:]{1,15}$/, "an interface's name has 1 to 15 characters without blanks, / and :");
+
+/** ADDRESS/PREFIX of either family. */
+export function isNetwork(text: string): boolean {
+  const [address = "", prefix = "", ...more] = text.split("/");
+  const bits = { 4: 32, 6: 128, 0: -1 }[isIP(address) as 0 | 4 | 6];
+  return more.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
+}
 
 /** A network adapter that a VIOS owns, made from one of the host's. */
 export const ViosInterface = z.strictObject({
@@ -52,14 +60,8 @@ export const ViosHardware = z.strictObject({
   msp: z.boolean().default(true).describe("is a mover service partition"),
   moverPort: Port.default(4420).describe("port of its mover"),
   moverConcurrentMax: z.number().int().min(1).default(4).describe("migrations that its mover carries at the same time"),
+  moverTrusted: z.array(z.string().refine(isNetwork, "a network is ADDRESS/PREFIX, for example 10.9.2.0/24")).default([]).describe("networks whose links need no encryption: a mover in one of them, which trusts ours as well, carries partitions' state in the clear (docs/mover.md); the movers authenticate each other all the same"),
   tls: TlsKeys().describe("files of its certificate: `ca`, `cert`, `key`"),
-}).superRefine((vios, context) => {
-  if (vios.interfaces.length === 0) return;
-  const uplink = vios.interfaces.findIndex((one) => one.name === vios.uplink);
-  const issue = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
-  if (uplink < 0) issue(["uplink"], `${vios.uplink} is none of its interfaces (${vios.interfaces.map((one) => one.name).join(", ")})`);
-  else if (vios.interfaces[uplink]!.kind === "macvlan") issue(["interfaces", uplink, "kind"], "the uplink can not be a macvlan, since no partition behind it would be heard; use move or bridge");
-  else if (vios.interfaces[uplink]!.address !== null) issue(["interfaces", uplink, "address"], "the uplink has no address of its own; the key address of the Virtual I/O Server is put on its shared Ethernet adapter");
 });
 export type ViosHardware = z.infer<typeof ViosHardware>;
 
@@ -79,8 +81,6 @@ export const SystemConfig = z.strictObject({
   vswitches: z.array(z.string()).default(["ETHERNET0"]).describe("virtual switches made at the first start"),
   migrationsMax: z.number().int().min(1).default(8).describe("migrations at the same time, in and out"),
   vioses: z.array(ViosHardware).describe("the physical side of each Virtual I/O Server"),
-  viosSilenceMs: z.number().int().min(1_000).default(10_000).describe("a Virtual I/O Server that says nothing for so many ms, and then nothing again when it is asked anew, is ended: its partitions wait for the next one"),
   nativeDir: NativeDir,
-  holdDir: z.string().nullable().default(null).describe("fault injection: directory with requests to wait at a point of a migration (docs/reliability.md); null: none"),
 });
 export type SystemConfig = z.infer<typeof SystemConfig>;

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { LparId, LunId, MigrationId, SlotNumber, Wwpn } from "../model/ids.js";
+import { MoverWay } from "../model/migration.js";
 import { FcVisibility, LunVisibility } from "./console-system.js";
 
 const Nothing = z.object({});
@@ -48,11 +49,9 @@ export const ViosConfig = z.object({
   nbdGroup: z.number().int().nullable().default(null),
   san: z.object({ portals: z.array(z.string()), initiatorName: z.string() }),
   /** bridge of the trunk interfaces to the virtual switch and the uplink; made in the VIOS's own namespace */
-  sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), trunkSlot: SlotNumber, trunkPriority: z.number().int(), address: z.string().nullable(), prefix: z.number().int() })),
-  mover: z.object({ host: z.string(), port: z.number().int(), concurrentMax: z.number().int(), tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }) }).nullable(),
+  sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), address: z.string().nullable(), prefix: z.number().int() })),
+  mover: z.object({ host: z.string(), port: z.number().int(), concurrentMax: z.number().int(), trusted: z.array(z.string()), tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }) }).nullable(),
   moverProgram: z.string(),
-  /** a system that says nothing for so long is let go; it comes back */
-  silenceMs: z.number().int(),
   devices: ViosDevices,
 });
 export type ViosConfig = z.infer<typeof ViosConfig>;
@@ -60,6 +59,8 @@ export type ViosConfig = z.infer<typeof ViosConfig>;
 export const MoverState = z.object({
   id: MigrationId,
   side: z.enum(["source", "destination"]),
+  /** null until the movers have agreed */
+  way: MoverWay.nullable(),
   /** waiting: no peer yet; streaming; finished: every byte was passed on and both ends closed; failed: `detail` says why */
   state: z.enum(["waiting", "streaming", "finished", "failed"]),
   detail: z.string(),
@@ -104,12 +105,11 @@ export const systemVios = {
     /** opens or closes the gates of these target devices, all or none; flushes before it closes */
     "storage.gate": { params: z.object({ names: z.array(z.string()), gate: z.enum(["open", "closed"]) }), result: Nothing },
 
-    /** destination: wait for the peer with this ticket, then pass its stream to the unix socket on which the waiting QEMU listens */
-    "mover.receive": { params: z.object({ id: MigrationId, ticket: z.string(), qemuSocket: z.string() }), result: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) },
-    /** source: fetch QEMU's channel from `channelSocket` (one descriptor by SCM_RIGHTS), connect to the peer, stream */
-    "mover.send": { params: z.object({ id: MigrationId, ticket: z.string(), channelSocket: z.string(), peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) }), result: Nothing },
-    /** `reason`: what the peer mover is told */
-    "mover.stop": { params: z.object({ id: MigrationId, reason: z.string().optional() }), result: Nothing },
+    /** destination: wait for the peer with this ticket, then give the waiting QEMU its channel (one descriptor by SCM_RIGHTS at `takeSocket`) */
+    "mover.receive": { params: z.object({ id: MigrationId, ticket: z.string(), takeSocket: z.string() }), result: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) },
+    /** source: fetch QEMU's channel from `channelSocket` (one descriptor by SCM_RIGHTS), connect to the peer, stream; gives the way that the movers agreed on */
+    "mover.send": { params: z.object({ id: MigrationId, ticket: z.string(), channelSocket: z.string(), peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) }), result: z.object({ way: MoverWay }) },
+    "mover.stop": { params: z.object({ id: MigrationId }), result: Nothing },
     /** opens and closes an authenticated connection to a peer mover */
     "mover.probe": { params: z.object({ peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) }), result: z.object({ reachable: z.boolean(), detail: z.string() }) },
   },

@@ -57,6 +57,7 @@ export const MIGRATION_LPAR: readonly Attribute<MigratingLpar>[] = [
   { name: "bytes_remaining", read: streaming((record) => String(record.progress.bytesRemaining)) },
   { name: "openlpm_migration_id", read: of((record) => record.id), onlyAsked: true },
   { name: "openlpm_phase", read: of((record) => record.phase), onlyAsked: true },
+  { name: "openlpm_way", read: of((record) => record.way), onlyAsked: true },
   { name: "openlpm_rate", read: streaming((record) => String(record.progress.rate)), onlyAsked: true },
   { name: "openlpm_rounds", read: streaming((record) => String(record.progress.rounds)), onlyAsked: true },
   { name: "openlpm_ms_remaining", read: streaming((record) => text(record.progress.msRemainingEstimate)), onlyAsked: true },

@@ -38,6 +38,9 @@ export interface Around {
   readonly prepareMs: number;
   /** from the destination's running to the end of the command */
   readonly confirmMs: number;
+  /** processor time of the movers alone, part of the sample's; and of all our other processes, which is not */
+  readonly moverCpuS: number;
+  readonly servicesCpuS: number;
   /** phases as the records have them, in order */
   readonly phases: readonly { readonly name: string; readonly ms: number }[];
   /** largest resident set of a mover: its channel program alone, and with its whole Virtual I/O Server */

@@ -7,7 +7,7 @@ const YOUNG_MS = 2_000;
 /** USER_HZ of every Linux that runs Node.js */
 const TICKS_PER_S = 100;
 
-export type Part = "qemu" | "mover" | "vios" | "other";
+export type Part = "qemu" | "mover" | "vios" | "service" | "other";
 interface Watched {
   part: Part;
   readonly seenAt: number;

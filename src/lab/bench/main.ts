@@ -15,7 +15,7 @@ import type { GuestAgent } from "../../system/qemu/contract.js";
 import { downLab, labExists, upLab, type Lab } from "../lab.js";
 import { Operator } from "../operator.js";
 import { createPartition } from "../partition.js";
-import { LabDescription } from "../plan.js";
+import { LabDescription, LAN_ADDRESS, PREFIX } from "../plan.js";
 import { inNamespace } from "../wiring.js";
 import { CASES, type BenchCase, type Link, type Sample, type Way } from "./cases.js";
 import { Census, type Part } from "./census.js";
@@ -57,7 +57,7 @@ export async function runBench(argv: readonly string[]): Promise<number> {
   const say = (text: string) => process.stdout.write(`${text}\n`);
   const loadBefore = os.loadavg()[0]! / os.cpus().length;
   if (labExists(values.name)) await downLab({ name: values.name, say });
-  const lab = await upLab({ name: values.name, description: LabDescription.parse({}), say });
+  const lab = await upLab({ name: values.name, description: describe(), say });
   try {
     const samples = await measure(lab, { cases, runs, say });
     const report: BenchReport = { ...(await surroundings()), command: `./openlpm bench ${argv.join(" ")}`, at: new Date().toISOString().slice(0, 16).replace("T", " "), loadBefore, memoryMb: RANDOM_MB, runs, samples };
@@ -69,6 +69,12 @@ export async function runBench(argv: readonly string[]): Promise<number> {
   } finally {
     await downLab({ name: values.name, say });
   }
+}
+
+/** The second Virtual I/O Server of each system trusts the LAN, the first does not. */
+function describe(): LabDescription {
+  const { systems } = LabDescription.parse({});
+  return LabDescription.parse({ luns: 1, systems: systems.map((system) => ({ ...system, vioses: system.vioses.map((vios) => ({ ...vios, moverTrusted: vios.name === VIOS_OF.direct ? [`${LAN_ADDRESS}/${PREFIX}`] : [] })) })) });
 }
 
 function chosen(only: string | undefined): readonly BenchCase[] {
@@ -142,9 +148,9 @@ const classifier =
   (words: readonly string[]): Part => {
     const program = words[0] ?? "";
     if (program.startsWith("qemu-system") && words.includes(uuid)) return "qemu";
-    if (!words.some((word) => word.startsWith(`${lab.runDir}/`))) return "other";
+    if (!words.some((word) => word.startsWith(`${lab.runDir}/`) || word.startsWith(`${lab.stateDir}/`))) return "other";
     if (program.endsWith("/mover")) return "mover";
-    return words.includes("vios") ? "vios" : "other";
+    return words.includes("vios") ? "vios" : words.includes("system") || words.includes("console") ? "service" : "other";
   };
 
 async function surroundings(): Promise<Pick<BenchReport, "machine" | "qemu" | "openlpm">> {

@@ -54,6 +54,7 @@ function sampleOf(record: MigrationRecord, { way, link, census, endedAt }: { rea
     if (text === undefined) throw new OlpmError("internal", `the migration's record has no beginning of ${phase}`);
     return Date.parse(text);
   };
+  if (record.way !== way) throw new OlpmError("internal", `the movers went the ${record.way} way, not ${way}`);
   if (record.stoppedMs === null) throw new OlpmError("internal", "the migration's record has no time stopped");
   const marks = MIGRATION_PHASES.flatMap((name) => (record.phaseStartedAt[name] === undefined ? [] : [{ name, at: at(name) }]));
   return {
@@ -69,6 +70,8 @@ function sampleOf(record: MigrationRecord, { way, link, census, endedAt }: { rea
       prepareMs: at("copy") - at("prepare"),
       confirmMs: endedAt - at("confirm"),
       phases: marks.slice(0, -1).map((mark, index) => ({ name: mark.name, ms: marks[index + 1]!.at - mark.at })),
+      moverCpuS: census.cpuS(["mover"], at("copy"), at("confirm")),
+      servicesCpuS: census.cpuS(["vios", "service"], at("copy"), at("confirm")),
       moverBytes: census.peakBytes("mover"),
       viosBytes: census.peakBytes("vios"),
     },

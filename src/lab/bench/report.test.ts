@@ -6,7 +6,7 @@ import { benchText, withBench, type BenchReport } from "./report.js";
 
 const sample = (way: Way, link: Sample["link"], runsMs: number, stoppedMs = 100): Sample => ({
   ...{ way, link, runsMs, stoppedMs, cpuS: 1, rounds: 2, bytes: 600e6 },
-  around: way === "sealed" || way === "direct" ? { validateMs: 100, prepareMs: 200, confirmMs: 300, phases: [{ name: "copy", ms: runsMs }], moverBytes: 10 << 20, viosBytes: 70 << 20 } : null,
+  around: way === "sealed" || way === "direct" ? { validateMs: 100, prepareMs: 200, confirmMs: 300, moverCpuS: 0.5, servicesCpuS: 0.1, phases: [{ name: "copy", ms: runsMs }], moverBytes: 10 << 20, viosBytes: 70 << 20 } : null,
 });
 const report = (samples: readonly Sample[]): BenchReport => ({ machine: "m", qemu: "q", openlpm: "o", command: "c", at: "t", loadBefore: 0, memoryMb: 600, runs: 1, samples });
 

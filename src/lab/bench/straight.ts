@@ -12,6 +12,7 @@ import { run } from "../../kit/run.js";
 import { until } from "../../kit/wait.js";
 import { QmpClient } from "../../qmp/client.js";
 import { sockets } from "../../system/qemu/arguments.js";
+import { makePassable, partitionAccount, type Account } from "../../system/qemu/confine.js";
 import type { PartitionProcess, PartitionSpec, ProcessFactory } from "../../system/qemu/contract.js";
 import { createProcessFactory } from "../../system/qemu/process.js";
 import type { Lab } from "../lab.js";
@@ -59,10 +60,13 @@ export class Straight {
     const straight = new Straight(lab, like, log);
     const image = path.join(lab.stateDir, "straight.img");
     await fillLun(lab, image, { name: "straight", address: "10.9.0.250", files: [] });
-    fs.mkdirSync(straight.#dir, { recursive: true, mode: 0o700 });
-    fs.writeFileSync(path.join(straight.#dir, "keys.psk"), `qemu:${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
-    for (const side of straight.#sides) await run(inNamespace(side.namespace, "ip", "tuntap", "add", "dev", TAP, "mode", "tap"));
-    await straight.#serveDisk(lab, image);
+    const account = partitionAccount() ?? { uid: 0, gid: 0 };
+    makePassable(straight.#dir);
+    const keys = path.join(straight.#dir, "keys.psk");
+    fs.writeFileSync(keys, `qemu:${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
+    fs.chownSync(keys, account.uid, account.gid);
+    for (const side of straight.#sides) await run(inNamespace(side.namespace, "ip", "tuntap", "add", "dev", TAP, "mode", "tap", "user", String(account.uid)));
+    await straight.#serveDisk(lab, image, account);
     straight.#process = await straight.#launch(false);
     await straight.#process.run();
     return straight;
@@ -139,10 +143,11 @@ export class Straight {
     await monitor.execute("migrate-set-parameters", { "tls-creds": `tls-${endpoint}` });
   }
   /** One process gives the disk to both QEMUs, as a Virtual I/O Server gives it to ours. It ends with the laboratory's namespaces. */
-  async #serveDisk(lab: Lab, image: string): Promise<void> {
+  async #serveDisk(lab: Lab, image: string, account: Account): Promise<void> {
     const socket = path.join(this.#dir, "nbd.sock");
     const [program, ...argv] = inNamespace(lab.san.namespace, "qemu-storage-daemon", "--blockdev", `driver=file,node-name=file,filename=${image}`, "--blockdev", "driver=raw,node-name=disk,file=file", "--nbd-server", `addr.type=unix,addr.path=${socket}`, "--export", `type=nbd,id=nbd,node-name=disk,name=${EXPORT},writable=on`);
     spawn(program, argv, { stdio: "ignore", detached: true }).on("error", () => undefined).unref();
     await until(() => (fs.existsSync(socket) ? true : undefined), { what: "the disk's daemon", deadlineMs: 10_000, everyMs: 20 });
+    fs.chownSync(socket, account.uid, account.gid);
   }
 }

@@ -11,7 +11,7 @@
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { invariant } from "../../kit/invariant.js";
 import type { Logger } from "../../kit/log.js";
-import { abortError, delay } from "../../kit/wait.js";
+import { delay } from "../../kit/wait.js";
 import { lparCan } from "../../model/lpar-can.js";
 import { NO_PROGRESS, type MigrationError, type MigrationRecord } from "../../model/migration.js";
 import type { LparDefinition, StorageMapping } from "../../model/lpar.js";
@@ -50,8 +50,6 @@ interface Running {
   outgoing: OutgoingMigration | undefined;
   carrying: Promise<void> | undefined;
   bytesOnLink: number;
-  /** ends the watch for what the migration can not do without, from the opening of the mover to the hand-over */
-  unwatch: (() => void) | undefined;
 }
 
 export class SourceSide {
@@ -75,8 +73,6 @@ export class SourceSide {
     if (row.migrationId !== null) throw LOCKED(row.definition.name);
     if (row.ownership.kind !== "owner") throw new OlpmError("wrong-state", `Partition ${row.definition.name} does not belong to this system (${row.ownership.kind}).`, { hsc: "OLPM-P03" });
     if (!lparCan(params.type === "active" ? "migrateActive" : "migrateInactive", view.state)) throw new OlpmError("wrong-state", `Partition ${row.definition.name} is ${view.state}; it can not be moved in that state.`, { hsc: "OLPM-P04" });
-    const operation = hypervisor.operation(params.lparId);
-    if (operation !== undefined) throw new OlpmError("conflict", `Another operation (${operation}) is under way for partition ${row.definition.name}.`, { hsc: "OLPM-VP25", action: "Wait until it ends.", retryable: true });
     const busy = this.#records.open().filter((open) => open.record.type === params.type).length;
     if (busy >= hypervisor.config.migrationsMax) throw new OlpmError("limit-reached", `${hypervisor.config.name} already takes part in ${busy} migrations, its limit.`, { hsc: "OLPM-S07", action: "Wait until one ends.", retryable: true });
     const now = this.#records.now();
@@ -95,6 +91,7 @@ export class SourceSide {
       status: "running",
       stopRequested: false,
       progress: NO_PROGRESS,
+      way: null,
       phaseStartedAt: { prepare: now },
       startedAt: now,
       endedAt: null,
@@ -106,28 +103,25 @@ export class SourceSide {
       hypervisor.update(params.lparId, (current) => ({ ...current, migrationId: params.id }));
       return this.#records.put({ record, ticket: null, planned: [], peer: params.peer, outcome: null });
     });
-    this.#running.set(params.id, { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined });
+    this.#running.set(params.id, { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0 });
     return { record: stored.record, definition: view.definition, storage: view.storage };
   }
 
   async notifyGuest(id: string, event: "prepare" | "confirm" | "error"): Promise<GuestVerdict> {
     const { record } = this.#records.get(id);
-    if (event === "prepare") {
-      await this.#hypervisor.hold("prepare");
-      this.#assertGoesOn(this.#records.get(id).record);
-    }
+    if (event === "prepare") this.#assertNotStopped(record);
     const process = this.#hypervisor.process(record.source.lparId);
     return process ? tellGuest(process.guest, event) : { answered: false, agreed: false, detail: "the partition's process has ended" };
   }
 
   async openMover(id: string, ticket: string, peer: PeerEndpoint): Promise<void> {
     const { record } = this.#records.get(id);
-    this.#assertGoesOn(record);
+    this.#assertNotStopped(record);
     const running = this.#runningOf(id);
     const outgoing = (running.outgoing ??= await this.#process(record).prepareOutgoing({ downtimeMsMax: DOWNTIME_MS_MAX, bytesPerSecondMax: RATE_MAX }));
     const msp = this.#hypervisor.vios(this.#msp(record));
-    running.unwatch ??= this.#watch(record, running.abort);
-    await msp.client.call("mover.send", { id: record.id, ticket, channelSocket: outgoing.channelSocket, peer }, { signal: running.abort.signal });
+    const { way } = await msp.client.call("mover.send", { id: record.id, ticket, channelSocket: outgoing.channelSocket, peer }, { signal: running.abort.signal });
+    this.#records.change(id, (now) => ({ ...now, way }));
   }
 
   /** Begins to carry and returns. Asked again it does nothing. */
@@ -135,7 +129,7 @@ export class SourceSide {
     const row = this.#records.get(id);
     const running = this.#runningOf(id);
     if (running.carrying || isHandedOver(row.record)) return;
-    this.#assertGoesOn(row.record);
+    this.#assertNotStopped(row.record);
     if (row.record.type === "active" && !running.outgoing) throw new OlpmError("wrong-state", "the mover must be opened before the copy begins");
     this.#records.put({ ...row, peer });
     running.carrying = row.record.type === "inactive" ? this.#carryStopped(id, peer) : this.#carry(id, running.outgoing!, peer);
@@ -155,7 +149,6 @@ export class SourceSide {
     const { lparId } = row.record.source;
     const running = this.#runningOf(id);
     running.abort.abort(new OlpmError("aborted", "the migration is being undone"));
-    running.unwatch?.();
     await running.carrying;
     const current = this.#hypervisor.row(lparId);
     if (current.ownership.kind !== "owner") throw new OlpmError("wrong-state", `The partition has been handed over (${current.ownership.kind}); the migration can not be undone.`, { hsc: "OLPM-S01" });
@@ -178,7 +171,11 @@ export class SourceSide {
     if (current?.migrationId === id) {
       if (current.ownership.kind !== "gone") throw new OlpmError("wrong-state", `the partition's record here says ${current.ownership.kind}, not gone`);
       await this.#hypervisor.endProcess(lparId);
-      for (const mapping of this.#hypervisor.view(lparId).storage) await this.#hypervisor.unmap(mapping);
+      for (const mapping of this.#hypervisor.view(lparId).storage) {
+        const vios = this.#hypervisor.vios(mapping.viosLparId);
+        await vios.client.call("storage.detach", { name: mapping.vtd });
+        await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
+      }
       await removeFc(this.#hypervisor, this.#hypervisor.view(lparId).fc);
       this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
       this.#hypervisor.dropRow(lparId);
@@ -191,7 +188,8 @@ export class SourceSide {
   async closeMover(id: string): Promise<void> {
     const { record } = this.#records.get(id);
     await this.#running.get(id)?.outgoing?.close();
-    await this.#hypervisor.closeMover(record.source.mspLparId, record.id);
+    const vios = this.#hypervisor.vioses().find((one) => one.lparId === record.source.mspLparId);
+    if (vios) await vios.client.call("mover.stop", { id: record.id });
   }
 
   /** Takes up, after a restart of this process, what the record and the partition's process say. */
@@ -203,7 +201,8 @@ export class SourceSide {
     const ownership = this.#hypervisor.store.lpar(record.source.lparId)?.ownership;
     if (ownership?.kind === "released") {
       invariant(row.peer, "a released partition's record names the destination");
-      running.carrying = this.#afterRelease(record.id, running.outgoing, row.peer, undefined, this.#hypervisor.clock.now());
+      const log = this.#hypervisor.log.child({ migration_id: record.id, role: "source", lpar: record.lparName });
+      running.carrying = this.#afterRelease(record.id, running.outgoing, this.#parts.connect(row.peer, log), undefined, this.#hypervisor.clock.now());
     } else if (ownership?.kind === "owner" && record.type === "active" && record.status === "running" && record.phase !== "prepare") {
       await this.#runHere(record, running.outgoing);
       this.#records.failing(record.id, new OlpmError("migration-failed", "The managed system's process was restarted during the copy.", { hsc: "HSCLA2CF", retryable: true }));
@@ -213,8 +212,8 @@ export class SourceSide {
   async #carry(id: string, outgoing: OutgoingMigration, endpoint: PeerEndpoint): Promise<void> {
     const { record } = this.#records.enter(id, "copy");
     const log = this.#hypervisor.log.child({ migration_id: id, role: "source", lpar: record.lparName });
-    const running = this.#runningOf(id);
-    const { abort } = running;
+    const abort = this.#runningOf(id).abort;
+    const unwatch = this.#watchMover(record, abort);
     let sent: SentLog | undefined;
     let stoppedAt: number;
     const peer = this.#parts.connect(endpoint, log);
@@ -222,24 +221,25 @@ export class SourceSide {
       sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, abort.signal);
       await outgoing.begin();
       ({ stoppedAt } = await this.#copy(id, outgoing, abort.signal));
+      // The partition stands still: the gates close while the phase is written.
+      const closing = this.#hypervisor.setGates(record.source.lparId, "closed");
+      closing.catch(() => undefined); // awaited below
       this.#records.enter(id, "suspend");
-      await this.#hypervisor.setGates(record.source.lparId, "closed");
-      await this.#hypervisor.hold("suspend");
+      await closing;
       if (abort.signal.aborted) throw abort.signal.reason;
       this.#release(id, record.source.lparId);
       log.info({ stoppedForMs: Math.round(this.#hypervisor.clock.now() - stoppedAt) }, "partition handed over to the destination");
     } catch (thrown) {
       const error = toOlpmError(thrown, "copying the partition");
       log.warn({ err: error }, "migration failed before the hand-over; the partition runs on here");
+      peer.close();
       await this.#runHere(record, outgoing);
       this.#records.failing(id, error);
       return;
     } finally {
-      running.unwatch?.();
-      peer.close();
+      unwatch();
     }
-    await this.#hypervisor.hold("handOver");
-    await this.#afterRelease(id, outgoing, endpoint, sent, stoppedAt);
+    await this.#afterRelease(id, outgoing, peer, sent, stoppedAt);
   }
 
   /** An inactive migration has no state to copy: the partition is given away at once, by the same record (lpm-process 3.2, I6). */
@@ -257,18 +257,17 @@ export class SourceSide {
       this.#release(id, lparId);
       log.info("partition handed over to the destination");
     } catch (thrown) {
+      peer.close();
       this.#records.failing(id, toOlpmError(thrown, "handing the partition over"));
       return;
-    } finally {
-      peer.close();
     }
-    await this.#afterRelease(id, undefined, endpoint, sent, this.#hypervisor.clock.now());
+    await this.#afterRelease(id, undefined, peer, sent, this.#hypervisor.clock.now());
   }
 
   /** Copies until the partition is stopped and flushed, keeping the record's progress fresh. */
   async #copy(id: string, outgoing: OutgoingMigration, signal: AbortSignal): Promise<{ readonly stoppedAt: number }> {
     const over = new AbortController();
-    const reporting = (async () => {
+    void (async () => {
       while (!over.signal.aborted) {
         const { status: _, ...progress } = await outgoing.sample();
         if (over.signal.aborted) return;
@@ -279,8 +278,7 @@ export class SourceSide {
     try {
       return await outgoing.reachSwitchover(signal);
     } finally {
-      over.abort();
-      await reporting;
+      over.abort(); // a sample that is under way is not waited for: the partition stands still
     }
   }
 
@@ -292,12 +290,11 @@ export class SourceSide {
     });
   }
 
-  /** Sends the rest, tells the destination, and waits for its word. Whatever happens here, the partition does not run here unless it was declined. */
-  async #afterRelease(id: string, outgoing: OutgoingMigration | undefined, endpoint: PeerEndpoint, sent: SentLog | undefined, stoppedAt: number): Promise<void> {
+  /** Sends the rest, tells the destination, and waits for its word; closes `peer`. Whatever happens here, the partition does not run here unless it was declined. */
+  async #afterRelease(id: string, outgoing: OutgoingMigration | undefined, peer: Peer, sent: SentLog | undefined, stoppedAt: number): Promise<void> {
     const { record } = this.#records.get(id);
     const { lparId } = record.source;
     const log = this.#hypervisor.log.child({ migration_id: id, role: "source", lpar: record.lparName });
-    const peer = this.#parts.connect(endpoint, log);
     const rest = new AbortController();
     // A failure of the rest is the destination's to see and to decide on; here it is only news.
     const sending = outgoing?.sendRest(rest.signal).catch((error: unknown) => log.warn({ err: error }, "sending the rest of the state failed; waiting for the destination's decision"));
@@ -317,7 +314,7 @@ export class SourceSide {
         await this.#runHere(record, outgoing);
         // The record steps back before the hand-over: this side owns the partition again.
         this.#records.change(id, (now) => ({ ...now, phase: "copy" }));
-        this.#records.failing(id, new OlpmError("migration-failed", `The destination declined the partition: ${answer.reason}.`, { hsc: "HSCLA2CF", action: "Repair that, then try again.", retryable: true }));
+        this.#records.failing(id, new OlpmError("migration-failed", "The destination could not take the partition's state; it runs on the source.", { hsc: "HSCLA2CF", action: "See the destination's log, then try again." }));
       }
     } catch (thrown) {
       log.error({ err: thrown }, "the end of the hand-over failed here");
@@ -339,14 +336,14 @@ export class SourceSide {
     this.#records.progress(id, { ...progress, bytesOnLink, bytesRemaining: 0, rate: 0, msRemainingEstimate: null });
   }
 
-  async #askUntilDecided(id: string, peer: Peer, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided">; stoppedMs: number | null; reason: string }> {
+  async #askUntilDecided(id: string, peer: Peer, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided">; stoppedMs: number | null }> {
     const { record } = this.#records.get(id);
     const tail = tailOf(this.#parts.logs, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, sent);
     for (let attempt = 1; ; attempt++) {
       try {
         const stoppedForMs = this.#hypervisor.clock.now() - stoppedAt;
         const answer = await peer.client.call("handover.released", { id: record.id, generation: record.generation, stoppedForMs, consoleLogOffset: tail.offset, consoleLogTail: tail.data });
-        if (answer.outcome !== "undecided") return { ...answer, outcome: answer.outcome };
+        if (answer.outcome !== "undecided") return { outcome: answer.outcome, stoppedMs: answer.stoppedMs };
       } catch (error) {
         log.warn({ err: error, attempt }, "the destination did not answer after the hand-over; asking again");
       }
@@ -361,51 +358,41 @@ export class SourceSide {
   async #runHere(record: MigrationRecord, outgoing: OutgoingMigration | undefined): Promise<void> {
     const { lparId } = record.source;
     invariant(this.#hypervisor.row(lparId).ownership.kind === "owner", "only an owner lets a partition run");
-    if (!this.#hypervisor.process(lparId)) {
-      // It ended by itself meanwhile. While it was released that was nobody's business; now the operator has to see it.
-      if (record.type === "active") this.#hypervisor.update(lparId, (row) => (row.power === "on" ? { ...row, power: "off", failed: true } : row));
-      return;
-    }
+    if (!this.#hypervisor.process(lparId)) return; // it ended by itself meanwhile; the hypervisor shows that
     await this.#hypervisor.setGates(lparId, "open");
     await outgoing?.resumeHere();
   }
 
-  /** Whatever the migration can not do without before the hand-over: its loss aborts the migration, with the reason. */
-  #watch(record: MigrationRecord, abort: AbortController): () => void {
-    const { lparId, mspName } = record.source;
+  #watchMover(record: MigrationRecord, abort: AbortController): () => void {
     const mspId = this.#msp(record);
-    const { storage, fc } = this.#hypervisor.view(lparId);
-    const serving = new Set<number>([...storage, ...fc].map((mapping) => mapping.viosLparId));
-    const fail = (detail: string, action: string) => abort.abort(new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}.`, { hsc: "HSCLA2CF", action, retryable: true }));
-    const { name } = this.#hypervisor.config;
-    const unwatches = [
-      this.#hypervisor.vios(mspId).client.on("mover.changed", (state) => {
-        if (state.id !== record.id || state.side !== "source") return;
-        this.#runningOf(record.id).bytesOnLink = state.bytesOnLink;
-        if (state.state === "failed") fail(`The mover on ${mspName ?? mspId} lost the stream: ${state.detail}`, "Check the network between the mover service partitions and the destination's state, then try again.");
-      }),
-      this.#hypervisor.onViosLost((lost, reason) => {
-        const role = lost === mspId ? `The mover service partition ${mspName ?? mspId} of ${name} was lost` : serving.has(lost) ? `A Virtual I/O Server that serves the partition on ${name} was lost` : undefined;
-        if (role !== undefined) fail(`${role}: ${reason.message}`, "Activate it with chsysstate -r lpar -o on, then try again.");
-      }),
-      this.#hypervisor.onProcessLost((lost) => {
-        if (lost === lparId) fail(`The partition ended on ${name} during the migration`, "See why it ended, activate it with chsysstate -r lpar -o on, then try again.");
-      }),
-    ];
-    return () => unwatches.splice(0).forEach((unwatch) => unwatch());
+    const fail = (detail: string) =>
+      abort.abort(new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}`, { hsc: "HSCLA2CF", action: "Check the network between the mover service partitions and the destination's state, then try again.", retryable: true }));
+    const unwatchState = this.#hypervisor.vios(mspId).client.on("mover.changed", (state) => {
+      if (state.id !== record.id || state.side !== "source") return;
+      this.#runningOf(record.id).bytesOnLink = state.bytesOnLink;
+      if (state.state === "failed") fail(`The mover on ${record.source.mspName ?? mspId} lost the stream: ${state.detail}`);
+    });
+    const unwatchVios = this.#hypervisor.onViosLost((lparId, reason) => {
+      if (lparId === mspId) fail(`The mover service partition ${record.source.mspName ?? mspId} was lost: ${reason.message}`);
+    });
+    const unwatchProcess = this.#hypervisor.onProcessLost((lparId) => {
+      if (lparId === record.source.lparId) fail("The partition ended on the source during the migration.");
+    });
+    return () => {
+      unwatchState();
+      unwatchVios();
+      unwatchProcess();
+    };
   }
 
-  /** @throws the reason when it was stopped, or when what it needs was lost */
-  #assertGoesOn(record: MigrationRecord): void {
-    const { signal } = this.#runningOf(record.id).abort;
+  #assertNotStopped(record: MigrationRecord): void {
     if (record.stopRequested) throw STOPPED();
     if (record.endedAt !== null) throw new OlpmError("wrong-state", "the migration has ended");
-    if (signal.aborted) throw abortError(signal);
   }
   #runningOf(id: string): Running {
     let running = this.#running.get(id);
     if (!running) {
-      running = { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined };
+      running = { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0 };
       if (isOpen(this.#records.get(id))) this.#running.set(id, running);
     }
     return running;

@@ -27,6 +27,7 @@ export class QemuOutgoing implements OutgoingMigration {
   readonly #log: Logger;
   #last: { readonly at: number; readonly bytes: number; readonly rate: number } | undefined;
   #stoppedAt: number | undefined;
+  #atSwitchover = false;
   #closed = false;
 
   constructor(qmp: QmpClient, dir: string, log: Logger) {
@@ -60,11 +61,12 @@ export class QemuOutgoing implements OutgoingMigration {
   async reachSwitchover(signal: AbortSignal): Promise<{ readonly stoppedAt: number }> {
     const status = await this.#reach((one) => one === "pre-switchover" || one === "completed" || one === "device", signal);
     if (status !== "pre-switchover") throw new OlpmError("migration-failed", `QEMU did not wait before the switch-over (${status})`);
+    this.#atSwitchover = true;
     return { stoppedAt: this.#stoppedAt ?? performance.now() };
   }
 
   async sendRest(signal: AbortSignal): Promise<void> {
-    if ((await this.#status(END_MS_MAX)) === "pre-switchover") await this.#qmp.execute("migrate-continue", { state: "pre-switchover" });
+    if (this.#atSwitchover || (await this.#status(END_MS_MAX)) === "pre-switchover") await this.#qmp.execute("migrate-continue", { state: "pre-switchover" });
     await this.#reach((one) => one === "completed", signal);
   }
 
@@ -97,7 +99,6 @@ export class QemuOutgoing implements OutgoingMigration {
     if (this.#closed) return;
     this.#closed = true;
     await this.#control("quit").catch(() => undefined); // gone already
-    fs.rmSync(`${this.#dir}/channel.json`, { force: true });
   }
 
   async #reach(wanted: (status: string) => boolean, signal: AbortSignal): Promise<string> {

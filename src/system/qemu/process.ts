@@ -7,9 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import type { Duplex } from "node:stream";
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
-import { invariant } from "../../kit/invariant.js";
 import type { Logger } from "../../kit/log.js";
-import type { MemoryDevice } from "../../model/lpar.js";
 import { identify, isAlive, killAndWait, type ProcessIdentity } from "../../kit/proc.js";
 import { abortError, delay, until } from "../../kit/wait.js";
 import { QmpClient, type QmpEvent } from "../../qmp/client.js";
@@ -19,7 +17,6 @@ import { qemuArguments, sockets } from "./arguments.js";
 import { capProcess, dropCap } from "./cgroup.js";
 import { confinement, partitionAccount } from "./confine.js";
 import type { GuestAgent, OutgoingMigration, PartitionProcess, PartitionSpec, ProcessFactory, ProcessState } from "./contract.js";
-import { Hotplug } from "./hotplug.js";
 import { QemuOutgoing } from "./outgoing.js";
 
 const PROGRAM = "qemu-system-ppc64";
@@ -142,8 +139,6 @@ class QemuProcess implements PartitionProcess {
   readonly #options: { readonly nativeDir: string; readonly log: Logger };
   readonly #onExit = new Set<(info: { stderr: string }) => void>();
   readonly #onGuest = new Set<(what: GuestNews) => void>();
-  readonly #onMachine = new Set<() => void>();
-  readonly #hotplug: Hotplug;
   readonly #watch: NodeJS.Timeout;
   #ended = false;
 
@@ -154,7 +149,6 @@ class QemuProcess implements PartitionProcess {
     this.#identity = identity;
     this.#qmp = qmp;
     this.#options = options;
-    this.#hotplug = new Hotplug(qmp, () => [...this.#onMachine].forEach((listener) => listener()));
     qmp.onEvent((event) => this.#hear(event));
     const look = () => {
       if (!isAlive(identity)) this.#exited();
@@ -199,7 +193,8 @@ class QemuProcess implements PartitionProcess {
   async prepareOutgoing(limits: { readonly downtimeMsMax: number; readonly bytesPerSecondMax: number }): Promise<OutgoingMigration> {
     await this.#qmp.execute("migrate-set-capabilities", capabilities("source"));
     await this.#qmp.execute("migrate-set-parameters", { "max-bandwidth": limits.bytesPerSecondMax, "downtime-limit": limits.downtimeMsMax, "cpu-throttle-initial": 20, "cpu-throttle-increment": 10, "max-cpu-throttle": 80 });
-    await this.#startHolder();
+    const at = sockets(this.spec.dir);
+    await this.#startHolder(["outgoing", at.channelQmp, at.hand, at.control], [at.hand, at.control]);
     return new QemuOutgoing(this.#qmp, this.spec.dir, this.#options.log.child({ lpar: this.spec.name }));
   }
   async adoptOutgoing(): Promise<OutgoingMigration | undefined> {
@@ -209,8 +204,7 @@ class QemuProcess implements PartitionProcess {
   }
   async listenIncoming(socket: string): Promise<void> {
     await this.#qmp.execute("migrate-set-capabilities", capabilities("destination"));
-    fs.rmSync(socket, { force: true });
-    await this.#qmp.execute("migrate-incoming", { uri: `unix:${socket}` });
+    await this.#startHolder(["incoming", sockets(this.spec.dir).channelQmp, socket], [socket]);
   }
   async loaded(signal: AbortSignal): Promise<void> {
     for (;;) {
@@ -227,35 +221,6 @@ class QemuProcess implements PartitionProcess {
       await this.#migrationEvent(signal);
     }
   }
-  machine(): ReturnType<Hotplug["machine"]> {
-    return this.#hotplug.machine();
-  }
-  get removalsOpen(): number {
-    return this.#hotplug.removalsOpen;
-  }
-  /**
-   * QEMU without KVM (seen with 10.0) keeps the memory listener of a core that was taken: the next change of the machine's memory, which a copy makes too, ends
-   * it with an assertion in qemu_mutex_lock_impl. The sandbox has no part in it.
-   */
-  get takesCores(): boolean {
-    return this.spec.accelerator !== "tcg";
-  }
-  addMemory(device: MemoryDevice): Promise<void> {
-    return this.#hotplug.addMemory(device);
-  }
-  addCore(core: number): Promise<void> {
-    return this.#hotplug.addCore(core);
-  }
-  removeMemory(slot: number, signal: AbortSignal): Promise<void> {
-    return this.#hotplug.removeMemory(slot, signal);
-  }
-  async removeCore(core: number, signal: AbortSignal): Promise<void> {
-    invariant(this.takesCores, "a core is taken only where QEMU survives it");
-    await this.#hotplug.removeCore(core, signal);
-  }
-  cap(limits: { readonly units: number | null; readonly weight: number }): boolean {
-    return capProcess(capName(this.spec), this.pid, limits);
-  }
   async announce(): Promise<void> {
     await this.#qmp.execute("announce-self", { initial: 20, max: 250, rounds: 5, step: 50 });
   }
@@ -265,9 +230,8 @@ class QemuProcess implements PartitionProcess {
 
   on(event: "exit", listener: (info: { stderr: string }) => void): () => void;
   on(event: "guest", listener: (what: GuestNews) => void): () => void;
-  on(event: "machine", listener: () => void): () => void;
-  on(event: "exit" | "guest" | "machine", listener: ((info: { stderr: string }) => void) | ((what: GuestNews) => void) | (() => void)): () => void {
-    const set = { exit: this.#onExit, guest: this.#onGuest, machine: this.#onMachine }[event] as Set<unknown>;
+  on(event: "exit" | "guest", listener: ((info: { stderr: string }) => void) | ((what: GuestNews) => void)): () => void {
+    const set = (event === "exit" ? this.#onExit : this.#onGuest) as Set<unknown>;
     set.add(listener);
     return () => set.delete(listener);
   }
@@ -298,11 +262,11 @@ class QemuProcess implements PartitionProcess {
     forget();
   }
 
-  async #startHolder(): Promise<void> {
-    const at = sockets(this.spec.dir);
-    for (const stale of [at.hand, at.control]) fs.rmSync(stale, { force: true });
+  /** Starts the channel program and waits until its sockets are there. */
+  async #startHolder(words: readonly string[], doors: readonly string[]): Promise<void> {
+    for (const stale of doors) fs.rmSync(stale, { force: true });
     const log = fs.openSync(`${this.spec.dir}/channel.log`, "a", 0o600);
-    const child = spawn(path.join(this.#options.nativeDir, "channel"), [at.channelQmp, at.hand, at.control], { detached: true, stdio: ["ignore", "ignore", log] });
+    const child = spawn(path.join(this.#options.nativeDir, "channel"), words, { detached: true, stdio: ["ignore", "ignore", log] });
     fs.closeSync(log);
     let failed: string | undefined;
     child.on("error", (error) => (failed = error.message));
@@ -313,7 +277,7 @@ class QemuProcess implements PartitionProcess {
     await until(
       () => {
         if (failed !== undefined) throw new OlpmError("internal", `the channel holder ended: ${failed}: ${fs.readFileSync(`${this.spec.dir}/channel.log`, "utf8").trim()}`);
-        return fs.existsSync(at.hand) && fs.existsSync(at.control) ? true : undefined;
+        return doors.every((door) => fs.existsSync(door)) ? true : undefined;
       },
       { what: "the channel holder", deadlineMs: 10_000, everyMs: 5 },
     );
