@@ -20,7 +20,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   vios: ["mover", "qmp", "wire", "kit", "model"],
   system: ["saga", "mobility", "qmp", "wire", "kit", "model"],
   console: ["saga", "mobility", "wire", "kit", "model"],
-  manual: ["console", "wire", "mobility", "model", "kit"],
+  manual: ["lab", "console", "system", "wire", "mobility", "model", "kit"],
   site: ["console", "system", "wire", "kit", "model"],
   lab: ["site", "console", "system", "vios", "qmp", "wire", "kit", "model"],
 };

@@ -106,9 +106,9 @@ test("without memory on the destination the migration is refused before anything
   const { code, stderr } = await migrate("ms01", "ms02");
   assert.equal(code, 1);
   assert.match(stderr, /^OLPM-VM01 ms02 has not enough free memory for partition db01: 512 MB are needed, 256 MB are available\./);
-  await lab.check("db01", "ms01");
   await lab.operator.quiet("chsysstate -m ms02 -r lpar -o shutdown -n filler --immed");
   await lab.operator.quiet("rmsyscfg -r lpar -m ms02 -n filler");
+  await lab.check("db01", "ms01");
   await secondTry();
 });
 

@@ -116,6 +116,7 @@ class ViosProcess {
       sea: [],
       mover: null,
       moverProgram: "none",
+      silenceMs: 10_000,
       devices: { disks: [], adapters: [{ name: "vhost0", slot: SLOT, clientLparId: 3, clientSlot: 2 }], targets: [] },
       ...change,
     });
@@ -401,7 +402,7 @@ test("a shared Ethernet adapter bridges the uplink at once and the trunk wheneve
   cleanups.push(() => runAny(["ip", "netns", "delete", ns]));
   await run([...inside, "ip", "link", "add", "up0", "type", "veth", "peer", "name", "lan0"]);
   await run([...inside, "ip", "address", "add", "10.77.0.2/24", "dev", "up0"]);
-  const sea = [{ name: "sea0", uplink: "up0", trunk: "tr0", vlanIds: [1], address: "10.77.0.2", prefix: 24 }];
+  const sea = [{ name: "sea0", uplink: "up0", trunk: "tr0", vlanIds: [1], trunkSlot: SlotNumber.parse(5), trunkPriority: 1, address: "10.77.0.2", prefix: 24 }];
   const start = () => ViosProcess.start("v5", { sea, san: { portals: [], initiatorName: "iqn.2026-01.test:v5" } }, inside);
   const masterOf = async (name: string) => (JSON.parse(await run([...inside, "ip", "-j", "link", "show", "dev", name])) as { master?: string }[])[0]?.master;
   const addresses = async (name: string) => run([...inside, "ip", "-4", "-br", "address", "show", "dev", name]);
@@ -420,6 +421,13 @@ test("a shared Ethernet adapter bridges the uplink at once and the trunk wheneve
   await run([...inside, "ip", "link", "add", "tr0", "type", "veth", "peer", "name", "sw0"]);
   await until(bridged, { what: "the new trunk is bridged", deadlineMs: 8_000 });
   assert.match((await second.command("lsdev", "-virtual")).stdout, /^ent2 +Available +Shared Ethernet Adapter$/m);
+  const state = async () => /^State: (.*)$/m.exec((await second.command("entstat", "-all", "ent2")).stdout)?.[1];
+  await until(async () => ((await state()) === "BACKUP" ? true : undefined), { what: "a trunk whose other end is down carries nothing", deadlineMs: 5_000 });
+  await run([...inside, "ip", "link", "set", "dev", "sw0", "up"]);
+  await until(async () => ((await state()) === "PRIMARY" ? true : undefined), { what: "it carries the traffic when that end is up", deadlineMs: 5_000 });
+  assert.match((await second.command("entstat", "ent1")).stdout, /ETHERNET STATISTICS \(ent1\)[\s\S]*Active: True/);
+  assert.match((await second.command("lstcpip", "-num")).stdout, /^en2 +1500 +10\.77\.0 +10\.77\.0\.2 /m);
+  assert.match((await second.command("lsmap", "-all", "-net", "-fmt", ":")).stdout, /^ent1:U[^:]*-C5-T1:ent2:ent0:Available: $/m);
   assert.equal(await second.end("SIGTERM"), 0);
   assert.notEqual((await runAny([...inside, "ip", "link", "show", "dev", "sea0"])).code, 0);
 });

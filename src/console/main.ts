@@ -7,6 +7,7 @@ import net from "node:net";
 import path from "node:path";
 import { z } from "zod";
 import { makeLogger } from "../kit/log.js";
+import { readiness } from "../kit/notify.js";
 import { configArgument, readConfigFile } from "../wire/config-file.js";
 import { CONSOLE_CONFIG_FILE, ConsoleConfig } from "../wire/console-config.js";
 import { listenUnix } from "../wire/transport.js";
@@ -27,6 +28,7 @@ const LOCAL_SESSIONS_MAX = 64;
 /** Runs until SIGTERM or SIGINT. @throws OlpmError invalid-argument (configuration) */
 export async function runConsole(argv: readonly string[]): Promise<void> {
   process.umask(0o077);
+  const tellReady = readiness();
   const file = configArgument(argv, CONSOLE_CONFIG_FILE, "console");
   const config = readConfigFile(file, ConsoleConfig, { of: "a console", verb: "init console" });
   for (const dir of [config.stateDir, config.runDir]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -74,6 +76,7 @@ export async function runConsole(argv: readonly string[]): Promise<void> {
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
   fs.writeFileSync(ready, `${process.pid}\n`, { mode: 0o600 });
+  await tellReady();
   log.info({ ssh: config.ssh.listen }, "ready");
 }
 

@@ -21,6 +21,8 @@ export const LabDescription = z.object({
   ]),
   consoles: z.array(z.object({ name: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/) })).min(1).max(4).default([{ name: "hmc1" }]),
   luns: z.number().int().min(1).max(64).default(8),
+  /** fault injection in the managed systems (docs/reliability.md) */
+  faults: z.boolean().default(false),
 });
 export type LabDescription = z.infer<typeof LabDescription>;
 
@@ -74,11 +76,15 @@ export interface LabPlan {
   readonly name: string;
   readonly stateDir: string;
   readonly runDir: string;
+  readonly faults: boolean;
   readonly lan: { readonly namespace: string };
   readonly san: { readonly namespace: string; readonly target: string; readonly control: number; readonly luns: readonly LunPlan[] };
   readonly systems: readonly SystemPlan[];
   readonly consoles: readonly ConsolePlan[];
 }
+
+/** Where a system looks for requests to wait at a point of a migration. */
+export const holdDirOf = (system: SystemPlan): string => path.join(system.runDir, "hold");
 
 export const stateDirOf = (name: string): string => path.join("/var/lib/openlpm/labs", name);
 export const runDirOf = (name: string): string => path.join("/run/openlpm", name);
@@ -104,5 +110,5 @@ export function planLab(name: string, description: LabDescription): LabPlan {
   }));
   const consoles = description.consoles.map((one, index): ConsolePlan => ({ name: one.name, namespace: space(one.name), lanAddress: `10.9.0.${5 + index}`, stateDir: path.join(stateDir, one.name), runDir: path.join(runDir, one.name), certificate: `console-${one.name}` }));
   const luns = Array.from({ length: description.luns }, (_, at): LunPlan => ({ number: 1 + at, id: `naa.600507680c${hex(number, 4)}00000000000000${hex(at, 4)}`, file: path.join(stateDir, "san", `lun${at}.img`) }));
-  return { name, stateDir, runDir, lan: { namespace: space("lan") }, san: { namespace: space("san"), target: `naa.500507680c${hex(number, 4)}01`, control: 1_000 + (number % 30_000), luns }, systems, consoles };
+  return { name, stateDir, runDir, faults: description.faults, lan: { namespace: space("lan") }, san: { namespace: space("san"), target: `naa.500507680c${hex(number, 4)}01`, control: 1_000 + (number % 30_000), luns }, systems, consoles };
 }

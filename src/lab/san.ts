@@ -9,8 +9,7 @@ import { until } from "../kit/wait.js";
 import { LUN_MB, SAN_ADDRESS, SAN_PORT, type LabPlan } from "./plan.js";
 import { inNamespace } from "./wiring.js";
 
-export async function startSan(plan: LabPlan): Promise<ProcessIdentity> {
-  const { san } = plan;
+export async function startSan({ san }: Pick<LabPlan, "san">, portal = `${SAN_ADDRESS}:${SAN_PORT}`): Promise<ProcessIdentity> {
   const dir = path.dirname(san.luns[0]!.file);
   fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const { file } of san.luns) {
@@ -19,7 +18,7 @@ export async function startSan(plan: LabPlan): Promise<ProcessIdentity> {
     fs.truncateSync(file, LUN_MB << 20);
   }
   const log = fs.openSync(path.join(dir, "tgtd.log"), "a", 0o600);
-  const [program, ...argv] = inNamespace(san.namespace, "tgtd", "-f", "-C", String(san.control), "--iscsi", `portal=${SAN_ADDRESS}:${SAN_PORT}`);
+  const [program, ...argv] = inNamespace(san.namespace, "tgtd", "-f", "-C", String(san.control), "--iscsi", `portal=${portal}`);
   const child = spawn(program, argv, { detached: true, stdio: ["ignore", log, log] });
   fs.closeSync(log);
   child.on("error", () => undefined);

@@ -11,11 +11,13 @@ import { configText, writePrivate } from "../wire/config-file.js";
 import { ConsoleConfig } from "../wire/console-config.js";
 import { SystemConfig } from "../wire/system-config.js";
 import { ENROLMENT_PORT } from "../site/places.js";
-import { MOVER_PORT, PREFIX, SAN_ADDRESS, SAN_PORT, SYSTEM_PORT, type ConsolePlan, type LabPlan, type SystemPlan } from "./plan.js";
+import { holdDirOf, MOVER_PORT, PREFIX, SAN_ADDRESS, SAN_PORT, SYSTEM_PORT, type ConsolePlan, type LabPlan, type SystemPlan } from "./plan.js";
 import { inNamespace } from "./wiring.js";
 
 const START_MS_MAX = 90_000;
 const END_MS_MAX = 10_000;
+/** Hung processes are part of what a laboratory with fault injection tries, and waiting for them is most of the time that it takes. */
+const VIOS_SILENCE_MS = { usual: 10_000, faults: 3_000 } as const;
 
 export interface Environment {
   /** directory with vmlinux, initrd.gz and root.img */
@@ -45,13 +47,15 @@ function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): Syst
     listen: { host: system.lanAddress, port: SYSTEM_PORT },
     tls: tlsFiles(certificates(plan), system.certificate),
     memoryBytes: system.memoryMb * 1_048_576,
-    lmbBytes: 16 << 20,
+    lmbBytes: 256 << 20,
     processors: system.processors,
     image: { kernel: path.join(env.imageDir, "vmlinux"), initrd: path.join(env.imageDir, "initrd.gz") },
     accelerator: "auto",
     vswitches: ["ETHERNET0"],
     migrationsMax: 8,
     nativeDir: env.nativeDir,
+    holdDir: plan.faults ? holdDirOf(system) : null,
+    viosSilenceMs: plan.faults ? VIOS_SILENCE_MS.faults : VIOS_SILENCE_MS.usual,
     vioses: system.vioses.map((vios) => ({
       lparId: vios.lparId as never,
       name: vios.name,

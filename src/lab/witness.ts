@@ -37,7 +37,7 @@ export class Writer {
     readline.createInterface({ input: this.#child.stdout! }).on("line", (line) => (this.#last = JSON.parse(line) as LoadReport));
   }
 
-  /** what it said last, up to a second old */
+  /** what it said last, up to a quarter of a second old */
   get last(): LoadReport {
     return this.#last;
   }
@@ -51,6 +51,22 @@ export class Writer {
       },
       { what: "the client's next writes", deadlineMs, everyMs: 50 },
     );
+  }
+  /** Does `work` while nothing is written; its connection stays. `acknowledged`: writes until then, or a few more. */
+  async paused<T>(work: (acknowledged: number) => Promise<T>): Promise<T> {
+    const { acknowledged } = this.#last;
+    this.#child.kill("SIGSTOP");
+    try {
+      return await work(acknowledged);
+    } finally {
+      this.#child.kill("SIGCONT");
+    }
+  }
+  /** The last report of a client whose partition is gone. It would wait for its answer for a minute; its connection is broken for it. */
+  async ended(): Promise<LoadReport> {
+    this.#child.kill("SIGTERM");
+    await within(this.#ended, 10_000, "the client's last report");
+    return this.#last;
   }
   async finish(): Promise<LoadReport> {
     this.#child.stdin!.end();

@@ -1,4 +1,6 @@
 /** Tables of the manual that come from the code, each by the name of its marker. A page holds `<!-- table NAME -->` ... `<!-- end -->`. */
+import fs from "node:fs";
+import path from "node:path";
 import type { ZodType } from "zod";
 import { keysOf } from "../wire/config-file.js";
 import { ConsoleConfig } from "../wire/console-config.js";
@@ -9,6 +11,9 @@ import { RULES } from "../mobility/rules.js";
 import { STEPS } from "../console/mobility/steps.js";
 import { COMMANDS } from "../console/commands/index.js";
 import type { Command } from "../console/commands/command.js";
+import { CASES, FAULTS, MOMENTS, type FaultCase } from "../lab/faults.js";
+import type { Measured } from "../lab/trial.js";
+import { HOLD_POINTS } from "../system/hold.js";
 import type { AttributeStatus, AttributeTable } from "../console/grammar/attribute-table.js";
 
 const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
@@ -55,9 +60,23 @@ function attributesOf({ title, use, rows }: AttributeTable): string {
 
 const keys = (schema: ZodType): string => table(["key", "meaning", "default"], keysOf(schema).map(({ path, meaning, preset }) => [`\`${path}\``, meaning, preset === undefined ? "must be given" : `\`${JSON.stringify(preset)}\``]));
 
+/** How a row of the fault table ends, and the seconds until all was well that the last recorded run of test/faults.test.ts took (docs/reliability.json). */
+function faultCell(row: FaultCase | undefined): string {
+  if (!row) return "";
+  const ms = measured().find((one) => one.fault === row.fault && one.at === row.at)?.recoveredMs;
+  return ms === undefined || ms === null ? row.ending : `${row.ending}, ${(ms / 1_000).toFixed(1)} s`;
+}
+const measured = (): Measured[] => {
+  const file = path.resolve(import.meta.dirname, "../../../docs/reliability.json");
+  return fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Measured[]) : [];
+};
+
 export const TABLES: Readonly<Record<string, () => string>> = {
   errors: () => table(["code", "meaning"], Object.entries(ERRORS).map(([code, meaning]) => [`\`${code}\``, meaning])),
   phases: () => table(["phase", "what happens", "when it fails here"], Object.entries(PHASE_TABLE).map(([phase, { happens, failure }]) => [`\`${phase}\``, happens, failure])),
+  faults: () => table(["what breaks", ...Object.keys(MOMENTS)], Object.entries(FAULTS).map(([name, { breaks }]) => [breaks, ...Object.keys(MOMENTS).map((at) => faultCell(CASES.find((row) => row.fault === name && row.at === at)))])),
+  moments: () => table(["moment", ""], Object.entries(MOMENTS).map(([name, means]) => [`\`${name}\``, means])),
+  holds: () => table(["point", "waits on the", "when"], Object.entries(HOLD_POINTS).map(([name, { side, where }]) => [`\`${name}\``, side, where])),
   steps: () => table(["step", "does", "undo"], STEPS.map((step) => [`\`${step.name}\``, step.does, step.undone ?? "-"])),
   rules: () => table(["row", "code", "finding", "kind of migration", "checks"], RULES.map((rule) => [rule.row, `\`${rule.hsc}\``, rule.severity, KINDS[rule.kinds], rule.checks])),
   commands: () => table(["command", "what it does", "forms"], COMMANDS.map((command) => [`\`${command.name}\``, command.summary, command.synopsis.map((form) => `\`${form}\``).join("<br>")])),

@@ -125,6 +125,22 @@ export const FcMapping = z.object({
 });
 export type FcMapping = z.infer<typeof FcMapping>;
 
+/** A block of memory beside the boot memory; `address` is the guest's, `slot` the hypervisor's. */
+export const MemoryDevice = z.object({ slot: z.number().int().min(0), address: z.number().int().min(0), bytes: z.number().int().positive() });
+export type MemoryDevice = z.infer<typeof MemoryDevice>;
+/** How the hypervisor has put the running partition together. Both systems of a migration have to make it alike. */
+export const MachineLayout = z.object({
+  /** memory that the partition was started with and that stays until it is activated again */
+  bootBytes: z.number().int().positive(),
+  /** in the order of their slots */
+  memory: z.array(MemoryDevice),
+  /** processor cores 0, 1, ... that are there */
+  cores: z.number().int().min(1),
+  /** cores of these that the partition has; the rest is offline */
+  procs: z.number().int().min(1),
+});
+export type MachineLayout = z.infer<typeof MachineLayout>;
+
 /** Everything that moves with a partition. Two systems never hold it as owner at the same time. */
 export const LparDefinition = z.object({
   name: LparName,
@@ -137,6 +153,8 @@ export const LparDefinition = z.object({
   currentProfile: ProfileName.nullable(),
   /** The configuration as the hypervisor holds it now; null until first activated or created with resources. */
   current: ResourceConfig.nullable(),
+  /** of the process that runs, or of the last one; absent: started with all of `current` at once */
+  layout: MachineLayout.optional(),
 });
 export type LparDefinition = z.infer<typeof LparDefinition>;
 

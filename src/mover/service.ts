@@ -12,7 +12,7 @@ import { BlockList, isIP } from "node:net";
 import type { Server, TLSSocket } from "node:tls";
 import { OlpmError, toOlpmError } from "../kit/errors.js";
 import type { Logger } from "../kit/log.js";
-import { within } from "../kit/wait.js";
+import { until, within } from "../kit/wait.js";
 import type { MigrationId } from "../model/ids.js";
 import type { MoverWay } from "../model/migration.js";
 import { EXPORTER_LABEL, KEY_BYTES, moverMover, MOVER_VERSION, type MoverMover } from "../wire/mover-mover.js";
@@ -28,6 +28,7 @@ const PROBE_MS_MAX = 5_000;
 /** A receiver that nobody comes to is given up after this. */
 const UNUSED_MS_MAX = 600_000;
 const TELL_EVERY_MS = 500;
+const FAREWELL_MS_MAX = 200;
 const PEERS_MAX = 64;
 
 export interface MoverPeer {
@@ -135,14 +136,20 @@ export class MoverService {
     return stream.sending;
   }
 
-  /** Ends and forgets the stream of this migration. Unknown counts as ended. */
-  async stop(id: string): Promise<void> {
+  /** Ends and forgets the stream of this migration; the peer hears the reason. Unknown counts as ended. */
+  async stop(id: string, reason?: string): Promise<void> {
     const stream = this.#streams.get(id);
     if (!stream) return;
     this.#streams.delete(id);
     clearTimeout(stream.unused);
+    const { control } = stream;
+    if (reason !== undefined && control) {
+      // The reason leaves before the connections break, so that the peer does not tell its operator of a broken connection.
+      control.emit("mover.ended", { id: stream.id, state: "failed", detail: reason });
+      await until(() => (control.backlogBytes === 0 || !control.alive ? true : undefined), { what: "telling the peer mover", deadlineMs: FAREWELL_MS_MAX, everyMs: 5 }).catch(() => undefined);
+    }
     stream.channel?.kill();
-    stream.control?.destroy();
+    control?.destroy();
     await stream.channel?.ended;
   }
 

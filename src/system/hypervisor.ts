@@ -8,7 +8,8 @@ import { realClock } from "../kit/clock.js";
 import { OlpmError, toOlpmError } from "../kit/errors.js";
 import { invariant } from "../kit/invariant.js";
 import type { Logger } from "../kit/log.js";
-import type { LparId, SlotNumber } from "../model/ids.js";
+import { until } from "../kit/wait.js";
+import type { LparId, MigrationId, SlotNumber } from "../model/ids.js";
 import { LparId as LparIdSchema, SlotNumber as SlotSchema } from "../model/ids.js";
 import type { LparView, ResourceConfig } from "../model/lpar.js";
 import { mayRun, ownershipStep, type OwnershipEvent } from "../model/ownership.js";
@@ -16,7 +17,9 @@ import type { SystemConfig } from "../wire/system-config.js";
 import type { ViosDevices } from "../wire/system-vios.js";
 import { free, whyNotFits, type Capacity } from "./accounting.js";
 import type { Hypervisor, SystemEvents, ViosHandle } from "./contract.js";
+import { layoutOf } from "./dlpar-plan.js";
 import { GuestWatcher } from "./guests.js";
+import { Holds, type HoldPoint } from "./hold.js";
 import { logoutFc } from "./fibre-channel.js";
 import { devicesOf, fcOf, storageOf, withGates, withLogins, type Device } from "./mappings.js";
 import { Network, type Trunk } from "./network.js";
@@ -26,6 +29,7 @@ import type { PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/con
 import { synchronised } from "./synchronised.js";
 import type { LparRow, Store } from "./store.js";
 import { Terminals } from "./terminals.js";
+import { Operations } from "./operations.js";
 import { lparView, type LparFacts } from "./views.js";
 import { trunkInterface, ViosSupervisor } from "./vioses.js";
 import { VirtualSwitches } from "./vswitches.js";
@@ -34,6 +38,9 @@ import { VirtualSwitches } from "./vswitches.js";
 export const LPARS_MAX = 256;
 /** Opening or closing a gate takes milliseconds; a SAN that does not answer gets this long. */
 const GATE_MS_MAX = 10_000;
+const MOVER_STOP_MS_MAX = 5_000;
+/** A little more than the supervisor gives a start. */
+const VIOS_START_MS_MAX = 70_000;
 
 export interface HypervisorOptions {
   readonly config: SystemConfig;
@@ -48,12 +55,14 @@ export class SystemHypervisor implements Hypervisor {
   readonly store: Store;
   readonly log: Logger;
   readonly clock = realClock;
+  readonly #faultHolds: Holds;
   readonly network: Network;
   readonly vswitches: VirtualSwitches;
   readonly supervisor: ViosSupervisor;
   readonly guests: GuestWatcher;
   readonly terminals: Terminals;
   readonly accelerator: Accelerator;
+  readonly operations = new Operations();
   readonly #factory: ProcessFactory;
   readonly #events = new EventEmitter().setMaxListeners(0);
   readonly #processes = new Map<LparId, PartitionProcess>();
@@ -61,6 +70,8 @@ export class SystemHypervisor implements Hypervisor {
   readonly #bootModes = new Map<LparId, string>();
   readonly #revisions = new Map<LparId, number>();
   readonly #dirty = new Set<LparId>();
+  /** partitions of ours whose gates were closed for a hand-over: a Virtual I/O Server that comes back meanwhile must not open them */
+  readonly #shut = new Set<LparId>();
   /** begins above every revision of an earlier process of this system */
   #revision = Date.now();
 
@@ -70,12 +81,14 @@ export class SystemHypervisor implements Hypervisor {
     this.log = options.log;
     this.accelerator = options.accelerator;
     this.#factory = options.factory;
+    this.#faultHolds = new Holds(options.config.holdDir, options.log);
     this.network = new Network(options.config.namespace, options.log);
     this.vswitches = new VirtualSwitches(options.store, options.config.vswitches);
     this.guests = new GuestWatcher((lparId) => this.touch(lparId));
     this.terminals = new Terminals((lparId) => this.touch(lparId));
     this.supervisor = new ViosSupervisor(options.config, options.log, {
       devicesChanged: (lparId, devices) => this.#devicesChanged(lparId, devices),
+      reconnected: (lparId, reason) => void this.#viosBack(lparId, reason),
       lost: (lparId, reason) => void this.#viosLost(lparId, reason),
     });
   }
@@ -137,6 +150,10 @@ export class SystemHypervisor implements Hypervisor {
   }
   consoleLog(uuid: string): string {
     return path.join(this.config.stateDir, "console", `${uuid}.log`);
+  }
+
+  hold(point: HoldPoint): Promise<void> {
+    return this.#faultHolds.at(point);
   }
 
   // Changes of rows.
@@ -228,21 +245,57 @@ export class SystemHypervisor implements Hypervisor {
   async setGates(lparId: LparId, gate: "open" | "closed"): Promise<void> {
     const row = this.row(lparId);
     invariant(gate === "closed" || mayRun(row.ownership) || row.ownership.kind === "reserved", "storage is opened for its owner, or for who is taking the partition over");
+    if (gate === "closed") this.#shut.add(lparId);
+    else this.#shut.delete(lparId);
     const byVios = new Map<LparId, string[]>();
     for (const { viosLparId, vtd } of this.devices(row)) byVios.set(viosLparId, [...(byVios.get(viosLparId) ?? []), vtd]);
     await Promise.all(
       [...byVios].map(async ([viosLparId, names]) => {
         const vios = this.supervisor.get(viosLparId);
         // A VIOS that does not run writes nothing; it starts with the gates that ownership says then.
-        if (vios) await vios.client.call("storage.gate", { names, gate }, { deadlineMs: GATE_MS_MAX });
-        else if (gate === "open") this.log.warn({ lpar: row.definition.name, viosLparId }, "a Virtual I/O Server of the partition does not run; the partition waits for it");
+        const lost = vios && (await vios.client.call("storage.gate", { names, gate }, { deadlineMs: GATE_MS_MAX }).then(() => false, (error: unknown) => isLost(error) || Promise.reject(toOlpmError(error, "setting gates"))));
+        if ((!vios || lost) && gate === "open") this.log.warn({ lpar: row.definition.name, viosLparId }, "a Virtual I/O Server of the partition does not run; the partition waits for it");
       }),
     );
+  }
+
+  async unmap({ viosLparId, viosSlot }: { readonly viosLparId: LparId; readonly viosSlot: SlotNumber }): Promise<void> {
+    for (;;) {
+      await until(() => (this.#transitions.get(viosLparId) === "starting" ? undefined : true), { what: "the start of a Virtual I/O Server", deadlineMs: VIOS_START_MS_MAX });
+      const vios = this.supervisor.get(viosLparId);
+      if (!vios) break;
+      try {
+        await vios.client.call("adapter.remove", { slot: viosSlot, force: true });
+        return;
+      } catch (error) {
+        if (!isLost(error)) throw error;
+        await until(() => (this.supervisor.get(viosLparId) === vios ? undefined : true), { what: "the end of a Virtual I/O Server", deadlineMs: VIOS_START_MS_MAX });
+      }
+    }
+    // It starts with the list that is kept here.
+    this.update(viosLparId, (row) => (row.devices === null ? row : { ...row, devices: withoutSlot(row.devices, viosSlot) }));
+  }
+
+  async closeMover(viosLparId: LparId | null, id: MigrationId, reason?: string): Promise<void> {
+    const vios = viosLparId === null ? undefined : this.supervisor.get(viosLparId);
+    await vios?.client.call("mover.stop", { id, ...(reason === undefined ? {} : { reason }) }, { deadlineMs: MOVER_STOP_MS_MAX }).catch((error: unknown) => {
+      if (!isLost(error) && toOlpmError(error, "").code !== "timeout") throw error;
+      this.log.warn({ err: error, vios: vios.name, migration_id: id }, "a mover could not be closed: its Virtual I/O Server is gone or does not answer");
+    });
   }
 
   onViosLost(listener: (lparId: LparId, reason: OlpmError) => void): () => void {
     this.#events.on("vios.lost", listener);
     return () => this.#events.off("vios.lost", listener);
+  }
+  /** the operating system gave memory back after nobody waited for it any more */
+  onMachineChanged(listener: (lparId: LparId) => void): () => void {
+    this.#events.on("machine.changed", listener);
+    return () => this.#events.off("machine.changed", listener);
+  }
+  /** An operation that is under way, or a request to the operating system that it has not answered: the partition must not be moved meanwhile. */
+  operation(lparId: LparId): string | undefined {
+    return this.operations.of(lparId) ?? ((this.#processes.get(lparId)?.removalsOpen ?? 0) > 0 ? "removal of memory or processors" : undefined);
   }
   onProcessLost(listener: (lparId: LparId) => void): () => void {
     this.#events.on("process.lost", listener);
@@ -270,8 +323,16 @@ export class SystemHypervisor implements Hypervisor {
   /** Device list for a start of a VIOS, gates as ownership says now. */
   devicesFor(viosLparId: LparId): ViosDevices {
     const row = this.row(viosLparId);
-    const clients = this.store.lpars().map((client) => ({ storage: this.devices(client), mayWrite: mayRun(client.ownership) && this.#processes.has(client.lparId), present: this.#processes.has(client.lparId) || client.ownership.kind === "reserved" }));
+    const clients = this.store.lpars().map((client) => ({ storage: this.devices(client), mayWrite: mayRun(client.ownership) && this.#processes.has(client.lparId) && !this.#shut.has(client.lparId), present: this.#processes.has(client.lparId) || client.ownership.kind === "reserved" }));
     return withGates(viosLparId, withLogins(viosLparId, row.devices ?? { disks: [], adapters: [], targets: [], fc: [] }, clients), clients);
+  }
+  /** Sets the gates of a Virtual I/O Server as ownership says now, which may have changed while it started or could not be reached. */
+  async settleGates(viosLparId: LparId): Promise<void> {
+    const { targets } = this.devicesFor(viosLparId);
+    for (const gate of ["closed", "open"] as const) {
+      const names = targets.filter((target) => target.gate === gate).map((target) => target.name);
+      if (names.length > 0) await this.supervisor.get(viosLparId)?.client.call("storage.gate", { names, gate }, { deadlineMs: GATE_MS_MAX });
+    }
   }
   /** All trunks of the system whose VIOS runs; the one with the lowest priority of each VLAN is made the active one. */
   async arrangeTrunks(): Promise<void> {
@@ -298,6 +359,7 @@ export class SystemHypervisor implements Hypervisor {
 
   #specOf(row: LparRow, resources: ResourceConfig, bootMode: string): Omit<PartitionSpec, "nics" | "incoming"> {
     const { proc, memory } = resources;
+    const [layout, limits] = [layoutOf(resources, row.definition.layout), limitsOf(resources)];
     const units = new Map<number, number>();
     const disks = this.devices(row).flatMap((mapping) => {
       const vios = this.supervisor.get(mapping.viosLparId);
@@ -313,12 +375,13 @@ export class SystemHypervisor implements Hypervisor {
       dir: this.#runDir(row.lparId),
       namespace: this.config.namespace,
       accelerator: this.accelerator.accelerator,
-      memoryBytes: memory.desiredBytes,
+      memoryBytes: layout.bootBytes,
+      memoryDevices: layout.memory,
       maxMemoryBytes: memory.maxBytes,
-      procs: proc.desiredProcs,
+      procs: layout.cores,
       maxProcs: proc.maxProcs,
-      capUnits: proc.mode === "ded" ? proc.desiredProcs * 100 : proc.sharingMode === "cap" ? proc.desiredUnits : null,
-      weight: proc.uncapWeight,
+      capUnits: limits.units,
+      weight: limits.weight,
       compatMode: resources.compatMode,
       kernel: this.config.image.kernel,
       initrd: this.config.image.initrd,
@@ -339,6 +402,7 @@ export class SystemHypervisor implements Hypervisor {
       if (what === "shutdown") asked = true;
       if (what === "reset") this.guests.restarted(lparId);
     });
+    process.on("machine", () => void this.#events.emit("machine.changed", lparId));
     process.on("exit", ({ stderr }) => void this.#processEnded(lparId, process, asked, stderr));
     this.touch(lparId);
   }
@@ -366,6 +430,12 @@ export class SystemHypervisor implements Hypervisor {
     });
     // The clients' storage is read from this list.
     for (const row of this.store.lpars()) if (row.definition.environment !== "vioserver") this.#changed(row);
+  }
+
+  /** It was out of reach and answers again: its gates are set as they should be now; a migration that missed its news does not go on with it. */
+  async #viosBack(lparId: LparId, reason: OlpmError): Promise<void> {
+    this.#events.emit("vios.lost", lparId, reason);
+    await this.settleGates(lparId).catch((error: unknown) => this.log.error({ err: error, viosLparId: lparId }, "the gates of a Virtual I/O Server could not be put right"));
   }
 
   async #viosLost(lparId: LparId, reason: OlpmError): Promise<void> {
@@ -423,6 +493,17 @@ export class SystemHypervisor implements Hypervisor {
     return row.ownership.kind === "reserved" || row.power === "on" || this.#processes.has(row.lparId);
   }
 }
+
+/** What the processor group of a partition enforces; units null: as much as others leave. */
+export const limitsOf = ({ proc }: ResourceConfig): { readonly units: number | null; readonly weight: number } => ({ units: proc.mode === "ded" ? proc.desiredProcs * 100 : proc.sharingMode === "cap" ? proc.desiredUnits : null, weight: proc.uncapWeight });
+/** The process at the other end is gone, or going: what it held is gone with it. */
+const isLost = (error: unknown): boolean => {
+  const { code, reportedBy } = toOlpmError(error, "");
+  return reportedBy === undefined && (code === "peer-lost" || code === "aborted");
+};
+
+/** The devices of a Virtual I/O Server without the server adapter of a slot and what is behind it. */
+const withoutSlot = (devices: ViosDevices, slot: SlotNumber): ViosDevices => ({ ...devices, adapters: devices.adapters.filter((one) => one.slot !== slot), fc: devices.fc.filter((one) => one.slot !== slot), targets: devices.targets.filter((one) => one.slot !== slot) });
 
 export const activeTrunk = (group: readonly Trunk[]): Trunk | undefined => [...group].sort((a, b) => a.priority - b.priority || a.lparId - b.lparId)[0];
 const viosRows = (rows: readonly LparRow[]) => rows.flatMap((row) => (row.devices ? [{ lparId: row.lparId, devices: row.devices }] : []));

@@ -7,7 +7,9 @@ import type { LparId } from "../model/ids.js";
 import { lparCan } from "../model/lpar-can.js";
 import type { BootMode, LparView, ResourceConfig } from "../model/lpar.js";
 import { StartPolicy } from "../model/system.js";
+import { provideAdapters } from "./adapters.js";
 import { loginFc, logoutFc, withTurns } from "./fibre-channel.js";
+import { layoutAtStart } from "./dlpar-plan.js";
 import { collidingSlots } from "./qemu/arguments.js";
 import type { SystemHypervisor } from "./hypervisor.js";
 
@@ -27,7 +29,6 @@ export interface Shutdown {
 
 export class Lifecycle {
   readonly #hypervisor: SystemHypervisor;
-  readonly #busy = new Map<LparId, string>();
 
   constructor(hypervisor: SystemHypervisor) {
     this.#hypervisor = hypervisor;
@@ -102,6 +103,8 @@ export class Lifecycle {
   async #activateClient(view: LparView, params: Activation): Promise<void> {
     const hypervisor = this.#hypervisor;
     const { lparId } = view;
+    if (hypervisor.store.heldBack().includes(view.definition.uuid))
+      throw new OlpmError("wrong-state", `The partition ${view.definition.name} was brought back from a backup, and may run elsewhere since.`, { action: `Look for it on the other systems; where it runs nowhere, openlpm restore --confirm ${view.definition.name} on this system's host lets it go.` });
     const resources = withTurns(this.#configuration(view, params.profile), view.definition.current);
     const slots = [...resources.scsi, ...resources.fc, ...resources.ethernet].map((adapter) => adapter.slot);
     const colliding = collidingSlots(slots);
@@ -116,7 +119,7 @@ export class Lifecycle {
         power: "on",
         failed: false,
         startedAt: new Date().toISOString(),
-        definition: { ...row.definition, current: resources, currentProfile: params.profile ?? row.definition.currentProfile ?? row.definition.defaultProfile, settings: params.keylock === null ? row.definition.settings : { ...row.definition.settings, keylock: params.keylock } },
+        definition: { ...row.definition, current: resources, layout: layoutAtStart(resources, hypervisor.config.lmbBytes), currentProfile: params.profile ?? row.definition.currentProfile ?? row.definition.defaultProfile, settings: params.keylock === null ? row.definition.settings : { ...row.definition.settings, keylock: params.keylock } },
       }));
       await loginFc(hypervisor, lparId);
       await hypervisor.setGates(lparId, "open");
@@ -174,8 +177,10 @@ export class Lifecycle {
     hypervisor.setTransition(lparId, "starting");
     try {
       hypervisor.update(lparId, (row) => ({ ...row, power: "on", failed: false, startedAt: new Date().toISOString() }));
+      await provideAdapters(hypervisor.config, hardware, hypervisor.log);
       await hypervisor.network.addTrunk(hypervisor.trunkOf(lparId));
       await hypervisor.supervisor.start(hardware, hypervisor.devicesFor(lparId));
+      await hypervisor.settleGates(lparId);
       await hypervisor.arrangeTrunks();
     } catch (error) {
       hypervisor.update(lparId, (row) => ({ ...row, power: "off", failed: true }));
@@ -199,14 +204,7 @@ export class Lifecycle {
     if (restart) await this.#activateVios(lparId);
   }
 
-  async #exclusively(view: LparView, operation: string, work: () => Promise<void>): Promise<void> {
-    const other = this.#busy.get(view.lparId);
-    if (other !== undefined) throw new OlpmError("conflict", `Another operation (${other}) is under way for partition ${view.definition.name}.`, { action: "Wait until it ends.", retryable: true });
-    this.#busy.set(view.lparId, operation);
-    try {
-      await work();
-    } finally {
-      this.#busy.delete(view.lparId);
-    }
+  #exclusively(view: LparView, operation: string, work: () => Promise<void>): Promise<void> {
+    return this.#hypervisor.operations.run(view, operation, work);
   }
 }

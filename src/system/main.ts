@@ -9,10 +9,12 @@ import fs from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { makeLogger } from "../kit/log.js";
+import { readiness } from "../kit/notify.js";
 import { run } from "../kit/run.js";
 import { configArgument, readConfigFile } from "../wire/config-file.js";
 import { SYSTEM_CONFIG_FILE, SystemConfig } from "../wire/system-config.js";
 import { Definitions } from "./definitions.js";
+import { Dlpar } from "./dlpar.js";
 import { SystemHypervisor } from "./hypervisor.js";
 import { Lifecycle } from "./lifecycle.js";
 import { createMigrations } from "./migration/index.js";
@@ -25,6 +27,7 @@ import { Store } from "./store.js";
 /** Runs until SIGTERM or SIGINT. @throws OlpmError invalid-argument (configuration) */
 export async function runSystem(argv: readonly string[]): Promise<void> {
   process.umask(0o077);
+  const tellReady = readiness();
   const config = readConfigFile(configArgument(argv, SYSTEM_CONFIG_FILE, "system"), SystemConfig, { of: "a managed system", verb: "join" });
   for (const dir of [config.stateDir, path.join(config.stateDir, "logs")]) fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
   makePassable(config.runDir);
@@ -39,15 +42,17 @@ export async function runSystem(argv: readonly string[]): Promise<void> {
   const hypervisor = new SystemHypervisor({ config, store, log, factory, accelerator });
   const definitions = new Definitions(hypervisor);
   const lifecycle = new Lifecycle(hypervisor);
+  const dlpar = new Dlpar(hypervisor);
   const migrations = createMigrations(hypervisor);
   definitions.defineVioses();
   // Partitions first: the gates of a VIOS that has to be started again depend on who runs.
   await hypervisor.adoptProcesses();
+  await dlpar.adopt();
   await lifecycle.recover(fresh);
   await migrations.resume();
   if (fresh) await lifecycle.autoStart();
   const facts = { uuid: systemUuid(store), version: packageVersion(), qemuVersion: await qemuVersion() };
-  const server = new SystemServer({ hypervisor, lifecycle, definitions, migrations, facts });
+  const server = new SystemServer({ hypervisor, lifecycle, definitions, dlpar, migrations, facts });
   await server.listen();
   const stop = async () => {
     log.info("ending; partitions and Virtual I/O Servers go on");
@@ -59,6 +64,7 @@ export async function runSystem(argv: readonly string[]): Promise<void> {
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void stop());
   fs.writeFileSync(ready, `${process.pid}\n`, { mode: 0o600 });
+  await tellReady();
   log.info({ accelerator, listen: config.listen }, "ready");
 }
 

@@ -11,6 +11,7 @@ import { systemSystem } from "../wire/system-system.js";
 import { listenTls, type Accepted } from "../wire/transport.js";
 import { unitsOf, whyNotFits } from "./accounting.js";
 import type { Definitions } from "./definitions.js";
+import type { Dlpar } from "./dlpar.js";
 import { activeTrunk, LPARS_MAX, type SystemHypervisor } from "./hypervisor.js";
 import type { Lifecycle } from "./lifecycle.js";
 import { SystemProfiles } from "./system-profiles.js";
@@ -32,6 +33,7 @@ interface Parts {
   readonly hypervisor: SystemHypervisor;
   readonly lifecycle: Lifecycle;
   readonly definitions: Definitions;
+  readonly dlpar: Dlpar;
   readonly migrations: Migrations;
   readonly facts: SystemFacts;
 }
@@ -139,7 +141,7 @@ export class SystemServer {
   }
 
   #handlers(): Handlers<ConsoleSystem> {
-    const { hypervisor, lifecycle, definitions, migrations } = this.#parts;
+    const { hypervisor, lifecycle, definitions, dlpar, migrations } = this.#parts;
     const nothing = async (work: unknown) => {
       await work;
       return {};
@@ -173,6 +175,7 @@ export class SystemServer {
       "sysprof.remove": async ({ name }) => nothing(this.#systemProfiles.remove(name)),
       "lpar.activate": (params) => nothing(lifecycle.activate(params)),
       "lpar.shutdown": (params) => nothing(lifecycle.shutdown(params)),
+      "lpar.resize": (params) => dlpar.resize(params),
       "adapter.add": (params) => nothing(definitions.addAdapter(params)),
       "adapter.set": (params) => nothing(definitions.setAdapter(params)),
       "adapter.remove": (params) => nothing(definitions.removeAdapter(params)),

@@ -54,6 +54,8 @@ export type { LunVisibility };
 /** Ended migrations kept for the history; the oldest go first. */
 const HISTORY_MAX = 500;
 
+const FILE = "system.lmdb";
+
 export class Store {
   readonly #root: RootDatabase;
   readonly #lpars: Database<unknown, number>;
@@ -64,7 +66,7 @@ export class Store {
   /** Opens or makes the database in `dir` (0700). */
   constructor(dir: string) {
     fs.mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const file = path.join(dir, "system.lmdb");
+    const file = path.join(dir, FILE);
     // overlappingSync would answer before the data is on disk; ownership records must not.
     this.#root = open({ path: file, overlappingSync: false, maxDbs: 8, encoding: "json" });
     fs.chmodSync(file, 0o600);
@@ -132,6 +134,19 @@ export class Store {
   }
   putFact(name: string, value: unknown): void {
     this.transaction(() => void this.#facts.putSync(name, value));
+  }
+
+  /** UUIDs of partitions that a restore brought back and nobody has confirmed yet: they are not activated (`openlpm restore --confirm`). */
+  heldBack(): readonly string[] {
+    return this.fact("held_back", z.array(z.string())) ?? [];
+  }
+  holdBack(uuids: readonly string[]): void {
+    this.putFact("held_back", uuids);
+  }
+
+  /** Writes one moment of the database, under its own name, into `dir`. Readers and writers go on. */
+  async backup(dir: string): Promise<void> {
+    await this.#root.backup(path.join(dir, FILE), true);
   }
 
   async close(): Promise<void> {

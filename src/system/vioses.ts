@@ -22,11 +22,12 @@ import { makePassable, partitionAccount } from "./qemu/confine.js";
 
 /** From start to its `ready` file: Node starts, the SAN is asked, the storage daemon answers. */
 const START_MS_MAX = 60_000;
-const RECONNECT_MS_MAX = 10_000;
 const SHUTDOWN_MS_MAX = 30_000;
 
 export interface ViosHooks {
   devicesChanged(lparId: LparId, devices: ViosDevices): void;
+  /** the connection was lost and made again: what was asked meanwhile may not have been done */
+  reconnected(lparId: LparId, reason: OlpmError): void;
   /** the process is gone without our doing */
   lost(lparId: LparId, reason: OlpmError): void;
 }
@@ -128,15 +129,20 @@ export class ViosSupervisor {
 
   async #connect(hardware: ViosHardware, identity: ProcessIdentity): Promise<void> {
     const at = this.#paths(hardware);
-    const peer = new RpcPeer(await connectUnix(at.socket), { self: `system:${this.#config.name}`, caller: `vios:${hardware.name}`, log: this.#log, silenceMsMax: 0 });
+    const peer = new RpcPeer(await connectUnix(at.socket), { self: `system:${this.#config.name}`, caller: `vios:${hardware.name}`, log: this.#log, silenceMsMax: this.#config.viosSilenceMs });
     const client = peer.client(systemVios);
     client.on("devices.changed", (devices) => this.#hooks.devicesChanged(hardware.lparId, devices));
     const handle: ViosHandle = { lparId: hardware.lparId, name: hardware.name, hardware, nbdSocket: at.nbd, client };
     const running: Running = { handle, identity, peer, ending: false };
-    this.#running.set(hardware.lparId, running);
-    void peer.closed.then((reason) => this.#disconnected(hardware, running, reason));
-    const { devices } = await client.call("vios.status", {});
-    this.#hooks.devicesChanged(hardware.lparId, devices);
+    try {
+      const { devices } = await client.call("vios.status", {}, { deadlineMs: this.#config.viosSilenceMs });
+      this.#running.set(hardware.lparId, running);
+      void peer.closed.then((reason) => this.#disconnected(hardware, running, reason));
+      this.#hooks.devicesChanged(hardware.lparId, devices);
+    } catch (error) {
+      peer.destroy();
+      throw error;
+    }
   }
 
   async #disconnected(hardware: ViosHardware, running: Running, reason: OlpmError): Promise<void> {
@@ -150,9 +156,10 @@ export class ViosSupervisor {
             () => undefined,
           );
         },
-        { what: `the connection to the Virtual I/O Server ${hardware.name}`, deadlineMs: RECONNECT_MS_MAX, everyMs: 100 },
+        { what: `the connection to the Virtual I/O Server ${hardware.name}`, deadlineMs: this.#config.viosSilenceMs, everyMs: 100 },
       );
       this.#log.warn({ vios: hardware.name, err: reason }, "the connection to a Virtual I/O Server was lost and made again");
+      this.#hooks.reconnected(hardware.lparId, reason);
     } catch (error) {
       // Alive but unreachable would serve storage that nobody controls: it is ended.
       await killAndWait(running.identity).catch(() => undefined);
@@ -179,8 +186,9 @@ export class ViosSupervisor {
       nbdSocket: at.nbd,
       nbdGroup: partitionAccount()?.gid ?? null,
       san: hardware.san,
-      sea: [{ name: "ent0", uplink: hardware.uplink, trunk: trunkInterface(0), vlanIds: hardware.sea.vlanIds, address: hardware.address, prefix: hardware.prefix }],
+      sea: [{ name: "ent0", uplink: hardware.uplink, trunk: trunkInterface(0), vlanIds: hardware.sea.vlanIds, trunkSlot: hardware.sea.trunkSlot, trunkPriority: hardware.sea.trunkPriority, address: hardware.address, prefix: hardware.prefix }],
       mover: hardware.msp ? { host: hardware.address, port: hardware.moverPort, concurrentMax: hardware.moverConcurrentMax, trusted: hardware.moverTrusted, tls: hardware.tls } : null,
+      silenceMs: this.#config.viosSilenceMs,
       moverProgram: path.join(this.#config.nativeDir, "mover"),
       devices,
     };

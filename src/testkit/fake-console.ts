@@ -101,6 +101,8 @@ export interface FakeSystem {
   changes: { readonly method: string; readonly params: unknown }[];
   /** what it says to the next changes, when it refuses them */
   refusal?: OlpmError;
+  /** what the operating system gives only a part of, in the system's words */
+  resizeRefusal?: string;
 }
 const systemProfiles = (): SystemProfile[] => [{ name: "night", members: [{ lparId: LparId.parse(3), lparName: "db01", profile: "normal" }, { lparId: LparId.parse(4), lparName: "batch02", profile: "big" }] }];
 export const fakeSystems = (): [FakeSystem, FakeSystem] => [
@@ -125,6 +127,7 @@ function answer(system: FakeSystem, method: string, params: { readonly lparId?: 
     "migration.checkGuest": { answered, agreed: answered, detail: answered ? "" : "no answer within 2000 ms" },
     "sysprof.list": { profiles: system.systemProfiles },
     "lpar.create": { lparId: 9 },
+    "lpar.resize": { memoryBytes: mbToBytes(256), procs: 1, units: 25, refusal: system.resizeRefusal ?? null },
     "vterm.open": { session: "s1" },
     "vios.command": { stdout: "", stderr: "", code: 0 },
   };

@@ -63,7 +63,7 @@ export async function runVios(argv: readonly string[]): Promise<void> {
   if (stopping) return;
   await listenUnix(config.socket, ({ socket, caller }) => {
     if (peers.size >= CLIENTS_MAX) return void socket.destroy();
-    const peer = new RpcPeer(socket, { self: `vios:${config.systemName}/${config.name}`, caller, log, silenceMsMax: 0, serves: { contract: systemVios, handlers: vios.handlers() } });
+    const peer = new RpcPeer(socket, { self: `vios:${config.systemName}/${config.name}`, caller, log, silenceMsMax: config.silenceMs, serves: { contract: systemVios, handlers: vios.handlers() } });
     peers.add(peer);
     void peer.closed.then(() => peers.delete(peer));
   });

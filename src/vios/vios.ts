@@ -78,7 +78,7 @@ export class Vios {
       "storage.gate": ({ names, gate }) => nothing(this.storage.setGates(names, gate)),
       "mover.receive": async (params) => this.mover.service.receive(params),
       "mover.send": (params) => this.mover.service.send(params),
-      "mover.stop": async ({ id }) => nothing(this.mover.service.stop(id)),
+      "mover.stop": async ({ id, reason }) => nothing(this.mover.service.stop(id, reason)),
       "mover.probe": async ({ peer }) => this.mover.service.probe(peer),
     };
   }

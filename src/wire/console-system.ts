@@ -13,6 +13,8 @@ const ByLpar = z.object({ lparId: LparId });
 const ByMigration = z.object({ id: MigrationId });
 const Endpoint = z.object({ host: z.string(), port: z.number().int(), name: z.string() });
 
+const Operation = z.enum(["add", "remove", "set"]);
+
 /** One LUN of the moving partition and where the destination would serve it. */
 export const PlannedStorage = z.object({ clientSlot: SlotNumber, lun: LunId, lunBytes: z.number().int(), viosLparId: LparId, vtd: z.string() });
 export type PlannedStorage = z.infer<typeof PlannedStorage>;
@@ -62,6 +64,22 @@ export const consoleSystem = {
     "lpar.activate": { params: ByLpar.extend({ profile: ProfileName.nullable(), bootMode: BootMode.nullable(), keylock: z.enum(["norm", "manual"]).nullable() }), result: Nothing },
     "lpar.shutdown": { params: ByLpar.extend({ how: z.enum(["os", "delayed", "immediate"]), restart: z.boolean() }), result: Nothing },
 
+    /**
+     * Memory, processors and sharing of the current configuration, of a running partition at once. Units in hundredths of a processor; null leaves as it is.
+     * `refusal`: the operating system gave or took only a part; the numbers say what the partition has now.
+     */
+    "lpar.resize": {
+      params: ByLpar.extend({
+        memory: z.object({ operation: Operation, bytes: z.number().int() }).nullable(),
+        proc: z.object({ operation: Operation, procs: z.number().int().nullable(), units: z.number().int().nullable() }).nullable(),
+        sharing: z.object({ mode: ResourceConfig.shape.proc.shape.sharingMode.nullable(), weight: ResourceConfig.shape.proc.shape.uncapWeight.nullable() }).nullable(),
+        /** what the operating system may take; 0: as long as it needs */
+        waitMinutes: z.number().int().min(0).max(1_440),
+        /** also without RMC */
+        force: z.boolean(),
+      }),
+      result: z.object({ memoryBytes: z.number().int(), procs: z.number().int(), units: z.number().int(), refusal: z.string().nullable() }),
+    },
     /** Virtual adapters of the current configuration; of a running client partition only where the hypervisor can. */
     "adapter.add": { params: ByLpar.extend({ adapter: z.discriminatedUnion("kind", [z.object({ kind: z.literal("scsi"), value: VirtualScsiAdapter }), z.object({ kind: z.literal("ethernet"), value: VirtualEthernetAdapter }), z.object({ kind: z.literal("fc"), value: VirtualFcAdapter })]) }), result: Nothing },
     /** VLAN and switch of an Ethernet adapter, found by its slot, also while the partition runs; the address stays */

@@ -62,6 +62,13 @@ export const ViosHardware = z.strictObject({
   moverConcurrentMax: z.number().int().min(1).default(4).describe("migrations that its mover carries at the same time"),
   moverTrusted: z.array(z.string().refine(isNetwork, "a network is ADDRESS/PREFIX, for example 10.9.2.0/24")).default([]).describe("networks whose links need no encryption: a mover in one of them, which trusts ours as well, carries partitions' state in the clear (docs/mover.md); the movers authenticate each other all the same"),
   tls: TlsKeys().describe("files of its certificate: `ca`, `cert`, `key`"),
+}).superRefine((vios, context) => {
+  if (vios.interfaces.length === 0) return;
+  const uplink = vios.interfaces.findIndex((one) => one.name === vios.uplink);
+  const issue = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
+  if (uplink < 0) issue(["uplink"], `${vios.uplink} is none of its interfaces (${vios.interfaces.map((one) => one.name).join(", ")})`);
+  else if (vios.interfaces[uplink]!.kind === "macvlan") issue(["interfaces", uplink, "kind"], "the uplink can not be a macvlan, since no partition behind it would be heard; use move or bridge");
+  else if (vios.interfaces[uplink]!.address !== null) issue(["interfaces", uplink, "address"], "the uplink has no address of its own; the key address of the Virtual I/O Server is put on its shared Ethernet adapter");
 });
 export type ViosHardware = z.infer<typeof ViosHardware>;
 
@@ -81,6 +88,8 @@ export const SystemConfig = z.strictObject({
   vswitches: z.array(z.string()).default(["ETHERNET0"]).describe("virtual switches made at the first start"),
   migrationsMax: z.number().int().min(1).default(8).describe("migrations at the same time, in and out"),
   vioses: z.array(ViosHardware).describe("the physical side of each Virtual I/O Server"),
+  viosSilenceMs: z.number().int().min(1_000).default(10_000).describe("a Virtual I/O Server that says nothing for so many ms, and then nothing again when it is asked anew, is ended: its partitions wait for the next one"),
   nativeDir: NativeDir,
+  holdDir: z.string().nullable().default(null).describe("fault injection: directory with requests to wait at a point of a migration (docs/reliability.md); null: none"),
 });
 export type SystemConfig = z.infer<typeof SystemConfig>;

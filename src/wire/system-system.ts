@@ -13,11 +13,11 @@ export const systemSystem = {
     "handover.consoleLog": { params: z.object({ id: MigrationId, offset: z.number().int(), data: z.string() }), result: z.object({}) },
     /**
      * The source has given the partition away, durably. Answered when the destination has decided, also when asked again.
-     * `stoppedForMs`: how long the partition had been stopped when this was sent.
+     * `reason`: why it was declined. `stoppedForMs`: how long the partition had been stopped when this was sent.
      */
     "handover.released": {
       params: z.object({ id: MigrationId, generation: Generation, stoppedForMs: z.number(), consoleLogOffset: z.number().int(), consoleLogTail: z.string() }),
-      result: z.object({ outcome: HandoverOutcome, stoppedMs: z.number().nullable() }),
+      result: z.object({ outcome: HandoverOutcome, stoppedMs: z.number().nullable(), reason: z.string() }),
     },
     /** asks without telling; `unknown`: no such migration here */
     "handover.outcome": { params: z.object({ id: MigrationId }), result: z.object({ outcome: z.union([HandoverOutcome, z.literal("unknown")]) }) },

@@ -49,9 +49,11 @@ export const ViosConfig = z.object({
   nbdGroup: z.number().int().nullable().default(null),
   san: z.object({ portals: z.array(z.string()), initiatorName: z.string() }),
   /** bridge of the trunk interfaces to the virtual switch and the uplink; made in the VIOS's own namespace */
-  sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), address: z.string().nullable(), prefix: z.number().int() })),
+  sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), trunkSlot: SlotNumber, trunkPriority: z.number().int(), address: z.string().nullable(), prefix: z.number().int() })),
   mover: z.object({ host: z.string(), port: z.number().int(), concurrentMax: z.number().int(), trusted: z.array(z.string()), tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }) }).nullable(),
   moverProgram: z.string(),
+  /** a system that says nothing for so long is let go; it comes back */
+  silenceMs: z.number().int(),
   devices: ViosDevices,
 });
 export type ViosConfig = z.infer<typeof ViosConfig>;
@@ -109,7 +111,8 @@ export const systemVios = {
     "mover.receive": { params: z.object({ id: MigrationId, ticket: z.string(), takeSocket: z.string() }), result: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) },
     /** source: fetch QEMU's channel from `channelSocket` (one descriptor by SCM_RIGHTS), connect to the peer, stream; gives the way that the movers agreed on */
     "mover.send": { params: z.object({ id: MigrationId, ticket: z.string(), channelSocket: z.string(), peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) }), result: z.object({ way: MoverWay }) },
-    "mover.stop": { params: z.object({ id: MigrationId }), result: Nothing },
+    /** `reason`: what the peer mover is told */
+    "mover.stop": { params: z.object({ id: MigrationId, reason: z.string().optional() }), result: Nothing },
     /** opens and closes an authenticated connection to a peer mover */
     "mover.probe": { params: z.object({ peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) }), result: z.object({ reachable: z.boolean(), detail: z.string() }) },
   },

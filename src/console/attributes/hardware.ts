@@ -15,6 +15,9 @@ const of = (config: (lpar: LparView) => ResourceConfig | null, read: (resources:
 };
 const mb = (read: (memory: ResourceConfig["memory"]) => number) => (resources: ResourceConfig) => String(bytesToMb(read(resources.memory)));
 
+/** What the partition has by the hypervisor's account: behind `curr_` while a change is under way. */
+const usedBytes = ({ definition: { layout } }: LparView): string | undefined => layout && String(bytesToMb(layout.memory.reduce((sum, device) => sum + device.bytes, layout.bootBytes)));
+
 export const LPAR_MEMORY: readonly Attribute<LparView>[] = [
   { name: "lpar_name", read: (lpar) => lpar.definition.name },
   { name: "lpar_id", read: (lpar) => String(lpar.lparId) },
@@ -25,7 +28,7 @@ export const LPAR_MEMORY: readonly Attribute<LparView>[] = [
   { name: "pend_mem", read: of(pending, mb((m) => m.desiredBytes)) },
   { name: "pend_max_mem", read: of(pending, mb((m) => m.maxBytes)) },
   { name: "run_min_mem", read: (lpar) => (powered(lpar) ? of(current, mb((m) => m.minBytes))(lpar) : "0") },
-  { name: "run_mem", read: (lpar) => (powered(lpar) ? of(current, mb((m) => m.desiredBytes))(lpar) : "0") },
+  { name: "run_mem", read: (lpar) => (powered(lpar) ? (usedBytes(lpar) ?? of(current, mb((m) => m.desiredBytes))(lpar)) : "0") },
   { name: "mem_mode", read: () => "ded" },
   ...absent("no huge pages are given to partitions", ...["curr", "pend"].flatMap((when) => ["min_num", "num", "max_num"].map((what) => `${when}_${what}_huge_pages`)), "run_num_huge_pages"),
   ...absent("the size of the page tables is QEMU's choice", "curr_hpt_ratio", "pend_hpt_ratio"),
@@ -61,7 +64,7 @@ export const LPAR_PROCESSORS: readonly Attribute<LparView>[] = [
   ...processorSet("curr", current),
   ...processorSet("pend", pending),
   { name: "run_proc_units", read: (lpar) => (powered(lpar) ? shared(current, (p) => unitsToText(p.desiredUnits))(lpar) : shared(pending, () => "0.0")(lpar)) },
-  { name: "run_procs", read: (lpar) => (powered(lpar) ? any(current, (p) => String(p.desiredProcs))(lpar) : "0") },
+  { name: "run_procs", read: (lpar) => (powered(lpar) ? (lpar.definition.layout ? String(lpar.definition.layout.procs) : any(current, (p) => String(p.desiredProcs))(lpar)) : "0") },
   { name: "run_uncap_weight", read: (lpar) => (powered(lpar) ? shared(current, (p) => String(p.uncapWeight))(lpar) : shared(pending, () => "0")(lpar)) },
 ];
 

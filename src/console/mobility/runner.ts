@@ -163,11 +163,14 @@ class Runner implements Mobility {
     // The destination knows when the partition ran there; the source hears of it later.
     const { resume, confirm } = theirs?.phaseStartedAt ?? {};
     const record = mine && { ...mine, stoppedMs: mine.stoppedMs ?? theirs?.stoppedMs ?? null, destination: theirs?.destination ?? mine.destination, phaseStartedAt: { validate: validateAt, ...mine.phaseStartedAt, ...(resume === undefined ? {} : { resume }), ...(confirm === undefined ? {} : { confirm }) } };
+    // The destination owns it and could not let it run: moved, but not well.
+    if (outcome.kind === "done" && theirs?.error) return { ok: false, findings: [{ severity: "error", hsc: theirs.error.hsc ?? "OLPM-R02", message: theirs.error.message, action: theirs.error.action ?? "" }, ...warnings], record };
     if (outcome.kind === "done") return { ok: true, findings: warnings, record };
     const cause: Finding = { severity: "error", hsc: outcome.error.hsc ?? "HSCLA2CF", message: outcome.error.message, action: outcome.error.action ?? "" };
     const left = outcome.left.map(({ step, error }): Finding => ({ severity: "error", hsc: "OLPM-R01", message: `Undoing ${step} did not succeed: ${operatorLine(error)}`, action: "It is tried again when the managed system can be reached; migrlpar -o r does it now." }));
-    const state = where.source.lpars().find((lpar) => lpar.lparId === params.lparId)?.state ?? "in an unknown state";
-    const where_: Finding = { severity: "warning", hsc: "OLPM-R00", message: `Partition ${params.lparName} is ${state} on ${where.source.name}; ${left.length === 0 ? `nothing is reserved on ${where.destination.name}` : `what is left on ${where.destination.name} is named above`}.`, action: "" };
+    const state = where.source.lpars().find((lpar) => lpar.lparId === params.lparId)?.state;
+    const standing = state === "error" ? "in the state Error" : (state ?? "in an unknown state");
+    const where_: Finding = { severity: "warning", hsc: "OLPM-R00", message: `Partition ${params.lparName} is ${standing} on ${where.source.name}; ${left.length === 0 ? `nothing is reserved on ${where.destination.name}` : `what is left on ${where.destination.name} is named above`}.`, action: "" };
     return { ok: false, findings: [cause, ...left, ...warnings, where_], record };
   }
 

@@ -52,6 +52,8 @@ type Endpoint = Result<ConsoleSystem, "migration.moverAddress">;
 const AWAY_MS_MAX = 20_000;
 const UNDO_AWAY_MS_MAX = 60_000;
 const STORAGE_MS_MAX = 60_000;
+/** The undo does not wait longer for scripts that hear of the failure: what hinders them may be what made the migration fail, and the destination holds resources. */
+const TELL_FAILURE_MS_MAX = 5_000;
 
 export const asRecordError = (error: OlpmError): MigrationError => ({ code: error.code, message: error.message, hsc: error.hsc ?? null, action: error.action ?? null, reportedBy: error.reportedBy ?? null });
 
@@ -112,7 +114,7 @@ export const STEPS: readonly MigrationStep[] = [
       if (!verdict.agreed) throw new OlpmError("guest-refused", message, { hsc: "HSCLA257", action });
       return null;
     }),
-    undo: async ({ params, source }) => void (await source.client.call("migration.notifyGuest", { id: params.id, event: "error" }, { deadlineMs: params.waitMs }).catch(() => undefined)),
+    undo: async ({ params, source }) => void (await source.client.call("migration.notifyGuest", { id: params.id, event: "error" }, { deadlineMs: Math.min(params.waitMs, TELL_FAILURE_MS_MAX) }).catch(() => undefined)),
   },
   {
     name: POINT_OF_NO_RETURN,

@@ -24,7 +24,7 @@ import { attachFc, placeFc, removeFc, withFc } from "./fibre-channel.js";
 import { placeLogPart } from "./console-log.js";
 import { tellGuest } from "./guest.js";
 import type { MigrationParts } from "./index.js";
-import { isOpen, type Records } from "./records.js";
+import { asMigrationError, isOpen, type Records } from "./records.js";
 
 /** The source's message with the rest of the console log is worth this much waiting, no more: the partition is stopped. */
 const TAIL_MS_MAX = 250;
@@ -122,6 +122,7 @@ export class DestinationSide {
   async attachStorage(id: string): Promise<{ storage: StorageMapping[] }> {
     const row = this.#open(id);
     const { lparId } = row.record.destination;
+    await this.#hypervisor.hold("reserved");
     const { storage } = this.#hypervisor.row(lparId);
     for (const mapping of storage) {
       const vios = this.#hypervisor.vios(mapping.viosLparId);
@@ -155,6 +156,7 @@ export class DestinationSide {
 
   async notifyGuest(id: string, event: "prepare" | "confirm" | "error"): Promise<GuestVerdict> {
     const { record } = this.#records.get(id);
+    if (event === "confirm") await this.#hypervisor.hold("confirm");
     const process = this.#hypervisor.process(record.destination.lparId);
     return process ? tellGuest(process.guest, event) : { answered: false, agreed: false, detail: "the partition's process has ended" };
   }
@@ -196,8 +198,7 @@ export class DestinationSide {
 
   async closeMover(id: string): Promise<void> {
     const { record } = this.#records.get(id);
-    const vios = this.#hypervisor.vioses().find((one) => one.lparId === record.destination.mspLparId);
-    if (vios) await vios.client.call("mover.stop", { id: record.id });
+    await this.#hypervisor.closeMover(record.destination.mspLparId, record.id);
   }
 
   consoleLog(params: Params<SystemSystem, "handover.consoleLog">): void {
@@ -219,7 +220,7 @@ export class DestinationSide {
       await within(waiting.decided, DECIDE_MS_MAX, "the decision", signal, this.#hypervisor.clock).catch(() => undefined);
     }
     const now = this.#records.get(params.id);
-    return { outcome: now.outcome ?? "undecided", stoppedMs: now.record.stoppedMs };
+    return { outcome: now.outcome ?? "undecided", stoppedMs: now.record.stoppedMs, reason: now.outcome === "declined" ? (now.record.error?.message ?? "") : "" };
   }
 
   /** Takes a partition that is not activated: there is no state to wait for, so the source's word is enough. The gates stay closed until it is activated. */
@@ -266,12 +267,13 @@ export class DestinationSide {
     const process = this.#hypervisor.process(record.destination.lparId);
     if (!process) return;
     const viosIds = new Set<number>([this.#hypervisor.row(record.destination.lparId)].flatMap((row) => [...row.storage, ...row.fc]).map((mapping) => mapping.viosLparId));
-    const unwatch = this.#hypervisor.onViosLost((lparId, reason) => {
-      if (viosIds.has(lparId)) {
-        waiting.lost = new OlpmError("storage-failed", `The Virtual I/O Server that serves the partition on the destination was lost: ${reason.message}`, { hsc: "HSCLA2CF" });
-        waiting.abort.abort(waiting.lost);
-      }
-    });
+    const lose = (lparId: number, why: string) => {
+      if (!viosIds.has(lparId)) return;
+      waiting.lost = new OlpmError("storage-failed", `the Virtual I/O Server that serves the partition on ${this.#hypervisor.config.name} was lost: ${why}`, { hsc: "HSCLA2CF" });
+      waiting.abort.abort(waiting.lost);
+    };
+    const unwatch = this.#hypervisor.onViosLost((lparId, reason) => lose(lparId, reason.message));
+    for (const lparId of viosIds) if (!this.#hypervisor.vioses().some((vios) => vios.lparId === lparId)) lose(lparId, "it does not run");
     waiting.watching = (async () => {
       try {
         await process.loaded(waiting.abort.signal);
@@ -292,14 +294,23 @@ export class DestinationSide {
     const { lparId } = record.destination;
     const released = await within(waiting.released, TAIL_MS_MAX, "the source's message", undefined, this.#hypervisor.clock).catch(() => undefined);
     await (waiting.gates ??= this.#openGates(lparId));
+    await this.#hypervisor.hold("loaded");
+    await this.#assertCanRun(lparId, waiting);
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.own(lparId, { type: "own", migrationId: id }, (row) => ({ ...row, power: "on", startedAt: row.startedAt ?? this.#records.now() }));
       const row = this.#records.get(id);
       this.#records.put({ ...row, outcome: "owned", record: this.#records.entered(row.record, "resume") });
     });
+    await this.#hypervisor.hold("owned");
     const stoppedMs = await this.#run(record, released ?? null);
     log.info({ stoppedMs }, "partition runs here");
     waiting.decide("owned");
+  }
+
+  /** The last look before this side owns it: what could not run here is declined and goes on at the source. */
+  async #assertCanRun(lparId: LparId, waiting: Waiting): Promise<void> {
+    if (waiting.lost) throw waiting.lost;
+    if ((await this.#hypervisor.process(lparId)?.state()) !== "loaded") throw new OlpmError("migration-failed", `the partition's process ended on ${this.#hypervisor.config.name}`, { hsc: "HSCLA2CF" });
   }
 
   /** Lets an owned partition run, whose gates are open; gives the ms that it stood still, if the source told. */
@@ -320,13 +331,15 @@ export class DestinationSide {
     const { lparId } = record.destination;
     if (this.#hypervisor.row(lparId).ownership.kind === "owner") {
       // Owned already: nothing here may be given back. The partition stands; the record says why.
-      this.#records.change(id, (now) => ({ ...now, error: now.error ?? { code: error.code, message: error.message, hsc: error.hsc ?? null, action: null, reportedBy: null } }));
+      const { name } = this.#hypervisor.config;
+      const stands = new OlpmError(error.code, `Partition ${record.lparName} belongs to ${name} now, where it does not run: ${error.message}.`, { hsc: "OLPM-R02", action: `Activate it there: chsysstate -m ${name} -r lpar -o on -n ${record.lparName}.` });
+      this.#records.change(id, (now) => ({ ...now, error: now.error ?? asMigrationError(stands) }));
       this.#waitingOf(id).decide("owned");
       return;
     }
     await this.#hypervisor.endProcess(lparId);
     // The source learns at once that nobody takes its stream any more.
-    await this.closeMover(id).catch((cause: unknown) => this.#hypervisor.log.warn({ err: cause, migration_id: id }, "the mover could not be closed"));
+    await this.#hypervisor.closeMover(record.destination.mspLparId, record.id, error.message).catch((cause: unknown) => this.#hypervisor.log.warn({ err: cause, migration_id: id }, "the mover could not be closed"));
     await this.#hypervisor.setGates(lparId, "closed").catch((cause: unknown) => this.#hypervisor.log.warn({ err: cause, migration_id: id }, "closing the gates failed; no process is left that could write"));
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.own(lparId, { type: "decline", migrationId: id });
@@ -342,12 +355,7 @@ export class DestinationSide {
     if (row?.migrationId !== record.id) return;
     await this.#hypervisor.endProcess(lparId);
     await this.closeMover(record.id).catch((error: unknown) => this.#hypervisor.log.warn({ err: error, migration_id: record.id }, "the mover could not be closed"));
-    for (const mapping of row.storage) {
-      const vios = this.#hypervisor.vioses().find((one) => one.lparId === mapping.viosLparId);
-      if (!vios) continue; // a VIOS that does not run serves nothing; its list is put right when it starts
-      await vios.client.call("storage.detach", { name: mapping.vtd });
-      await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
-    }
+    for (const mapping of row.storage) await this.#hypervisor.unmap(mapping);
     await removeFc(this.#hypervisor, row.fc);
   }
 

@@ -55,10 +55,9 @@ export async function attachFc(hypervisor: Hypervisor, lparId: LparId): Promise<
   await until(() => listed() || undefined, { what: "the virtual Fibre Channel adapters in the VIOS's list", deadlineMs: SETTLE_MS_MAX, everyMs: 10, clock: hypervisor.clock });
 }
 
-/** Logs out and removes server adapters; a VIOS that does not run has none to serve, and does not log in again when it starts. */
+/** Logs out and removes server adapters, also from the list of a VIOS that does not run. */
 export async function removeFc(hypervisor: Hypervisor, mappings: readonly { readonly viosLparId: LparId; readonly viosSlot: SlotNumber | null }[]): Promise<void> {
   for (const { viosLparId, viosSlot } of mappings) {
-    const vios = hypervisor.vioses().find((one) => one.lparId === viosLparId);
-    if (viosSlot !== null) await vios?.client.call("adapter.remove", { slot: viosSlot, force: true });
+    if (viosSlot !== null) await hypervisor.unmap({ viosLparId, viosSlot });
   }
 }

@@ -11,7 +11,7 @@
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { invariant } from "../../kit/invariant.js";
 import type { Logger } from "../../kit/log.js";
-import { delay } from "../../kit/wait.js";
+import { abortError, delay } from "../../kit/wait.js";
 import { lparCan } from "../../model/lpar-can.js";
 import { NO_PROGRESS, type MigrationError, type MigrationRecord } from "../../model/migration.js";
 import type { LparDefinition, StorageMapping } from "../../model/lpar.js";
@@ -50,6 +50,8 @@ interface Running {
   outgoing: OutgoingMigration | undefined;
   carrying: Promise<void> | undefined;
   bytesOnLink: number;
+  /** ends the watch for what the migration can not do without, from the opening of the mover to the hand-over */
+  unwatch: (() => void) | undefined;
 }
 
 export class SourceSide {
@@ -73,6 +75,8 @@ export class SourceSide {
     if (row.migrationId !== null) throw LOCKED(row.definition.name);
     if (row.ownership.kind !== "owner") throw new OlpmError("wrong-state", `Partition ${row.definition.name} does not belong to this system (${row.ownership.kind}).`, { hsc: "OLPM-P03" });
     if (!lparCan(params.type === "active" ? "migrateActive" : "migrateInactive", view.state)) throw new OlpmError("wrong-state", `Partition ${row.definition.name} is ${view.state}; it can not be moved in that state.`, { hsc: "OLPM-P04" });
+    const operation = hypervisor.operation(params.lparId);
+    if (operation !== undefined) throw new OlpmError("conflict", `Another operation (${operation}) is under way for partition ${row.definition.name}.`, { hsc: "OLPM-VP25", action: "Wait until it ends.", retryable: true });
     const busy = this.#records.open().filter((open) => open.record.type === params.type).length;
     if (busy >= hypervisor.config.migrationsMax) throw new OlpmError("limit-reached", `${hypervisor.config.name} already takes part in ${busy} migrations, its limit.`, { hsc: "OLPM-S07", action: "Wait until one ends.", retryable: true });
     const now = this.#records.now();
@@ -103,23 +107,27 @@ export class SourceSide {
       hypervisor.update(params.lparId, (current) => ({ ...current, migrationId: params.id }));
       return this.#records.put({ record, ticket: null, planned: [], peer: params.peer, outcome: null });
     });
-    this.#running.set(params.id, { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0 });
+    this.#running.set(params.id, { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined });
     return { record: stored.record, definition: view.definition, storage: view.storage };
   }
 
   async notifyGuest(id: string, event: "prepare" | "confirm" | "error"): Promise<GuestVerdict> {
     const { record } = this.#records.get(id);
-    if (event === "prepare") this.#assertNotStopped(record);
+    if (event === "prepare") {
+      await this.#hypervisor.hold("prepare");
+      this.#assertGoesOn(this.#records.get(id).record);
+    }
     const process = this.#hypervisor.process(record.source.lparId);
     return process ? tellGuest(process.guest, event) : { answered: false, agreed: false, detail: "the partition's process has ended" };
   }
 
   async openMover(id: string, ticket: string, peer: PeerEndpoint): Promise<void> {
     const { record } = this.#records.get(id);
-    this.#assertNotStopped(record);
+    this.#assertGoesOn(record);
     const running = this.#runningOf(id);
     const outgoing = (running.outgoing ??= await this.#process(record).prepareOutgoing({ downtimeMsMax: DOWNTIME_MS_MAX, bytesPerSecondMax: RATE_MAX }));
     const msp = this.#hypervisor.vios(this.#msp(record));
+    running.unwatch ??= this.#watch(record, running.abort);
     const { way } = await msp.client.call("mover.send", { id: record.id, ticket, channelSocket: outgoing.channelSocket, peer }, { signal: running.abort.signal });
     this.#records.change(id, (now) => ({ ...now, way }));
   }
@@ -129,7 +137,7 @@ export class SourceSide {
     const row = this.#records.get(id);
     const running = this.#runningOf(id);
     if (running.carrying || isHandedOver(row.record)) return;
-    this.#assertNotStopped(row.record);
+    this.#assertGoesOn(row.record);
     if (row.record.type === "active" && !running.outgoing) throw new OlpmError("wrong-state", "the mover must be opened before the copy begins");
     this.#records.put({ ...row, peer });
     running.carrying = row.record.type === "inactive" ? this.#carryStopped(id, peer) : this.#carry(id, running.outgoing!, peer);
@@ -149,6 +157,7 @@ export class SourceSide {
     const { lparId } = row.record.source;
     const running = this.#runningOf(id);
     running.abort.abort(new OlpmError("aborted", "the migration is being undone"));
+    running.unwatch?.();
     await running.carrying;
     const current = this.#hypervisor.row(lparId);
     if (current.ownership.kind !== "owner") throw new OlpmError("wrong-state", `The partition has been handed over (${current.ownership.kind}); the migration can not be undone.`, { hsc: "OLPM-S01" });
@@ -171,11 +180,7 @@ export class SourceSide {
     if (current?.migrationId === id) {
       if (current.ownership.kind !== "gone") throw new OlpmError("wrong-state", `the partition's record here says ${current.ownership.kind}, not gone`);
       await this.#hypervisor.endProcess(lparId);
-      for (const mapping of this.#hypervisor.view(lparId).storage) {
-        const vios = this.#hypervisor.vios(mapping.viosLparId);
-        await vios.client.call("storage.detach", { name: mapping.vtd });
-        await vios.client.call("adapter.remove", { slot: mapping.viosSlot, force: true });
-      }
+      for (const mapping of this.#hypervisor.view(lparId).storage) await this.#hypervisor.unmap(mapping);
       await removeFc(this.#hypervisor, this.#hypervisor.view(lparId).fc);
       this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
       this.#hypervisor.dropRow(lparId);
@@ -188,8 +193,7 @@ export class SourceSide {
   async closeMover(id: string): Promise<void> {
     const { record } = this.#records.get(id);
     await this.#running.get(id)?.outgoing?.close();
-    const vios = this.#hypervisor.vioses().find((one) => one.lparId === record.source.mspLparId);
-    if (vios) await vios.client.call("mover.stop", { id: record.id });
+    await this.#hypervisor.closeMover(record.source.mspLparId, record.id);
   }
 
   /** Takes up, after a restart of this process, what the record and the partition's process say. */
@@ -212,8 +216,8 @@ export class SourceSide {
   async #carry(id: string, outgoing: OutgoingMigration, endpoint: PeerEndpoint): Promise<void> {
     const { record } = this.#records.enter(id, "copy");
     const log = this.#hypervisor.log.child({ migration_id: id, role: "source", lpar: record.lparName });
-    const abort = this.#runningOf(id).abort;
-    const unwatch = this.#watchMover(record, abort);
+    const running = this.#runningOf(id);
+    const { abort } = running;
     let sent: SentLog | undefined;
     let stoppedAt: number;
     const peer = this.#parts.connect(endpoint, log);
@@ -226,6 +230,7 @@ export class SourceSide {
       closing.catch(() => undefined); // awaited below
       this.#records.enter(id, "suspend");
       await closing;
+      await this.#hypervisor.hold("suspend");
       if (abort.signal.aborted) throw abort.signal.reason;
       this.#release(id, record.source.lparId);
       log.info({ stoppedForMs: Math.round(this.#hypervisor.clock.now() - stoppedAt) }, "partition handed over to the destination");
@@ -237,8 +242,9 @@ export class SourceSide {
       this.#records.failing(id, error);
       return;
     } finally {
-      unwatch();
+      running.unwatch?.();
     }
+    await this.#hypervisor.hold("handOver");
     await this.#afterRelease(id, outgoing, peer, sent, stoppedAt);
   }
 
@@ -314,7 +320,7 @@ export class SourceSide {
         await this.#runHere(record, outgoing);
         // The record steps back before the hand-over: this side owns the partition again.
         this.#records.change(id, (now) => ({ ...now, phase: "copy" }));
-        this.#records.failing(id, new OlpmError("migration-failed", "The destination could not take the partition's state; it runs on the source.", { hsc: "HSCLA2CF", action: "See the destination's log, then try again." }));
+        this.#records.failing(id, new OlpmError("migration-failed", `The destination declined the partition: ${answer.reason}.`, { hsc: "HSCLA2CF", action: "Repair that, then try again.", retryable: true }));
       }
     } catch (thrown) {
       log.error({ err: thrown }, "the end of the hand-over failed here");
@@ -336,14 +342,14 @@ export class SourceSide {
     this.#records.progress(id, { ...progress, bytesOnLink, bytesRemaining: 0, rate: 0, msRemainingEstimate: null });
   }
 
-  async #askUntilDecided(id: string, peer: Peer, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided">; stoppedMs: number | null }> {
+  async #askUntilDecided(id: string, peer: Peer, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided">; stoppedMs: number | null; reason: string }> {
     const { record } = this.#records.get(id);
     const tail = tailOf(this.#parts.logs, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, sent);
     for (let attempt = 1; ; attempt++) {
       try {
         const stoppedForMs = this.#hypervisor.clock.now() - stoppedAt;
         const answer = await peer.client.call("handover.released", { id: record.id, generation: record.generation, stoppedForMs, consoleLogOffset: tail.offset, consoleLogTail: tail.data });
-        if (answer.outcome !== "undecided") return { outcome: answer.outcome, stoppedMs: answer.stoppedMs };
+        if (answer.outcome !== "undecided") return { ...answer, outcome: answer.outcome };
       } catch (error) {
         log.warn({ err: error, attempt }, "the destination did not answer after the hand-over; asking again");
       }
@@ -358,41 +364,51 @@ export class SourceSide {
   async #runHere(record: MigrationRecord, outgoing: OutgoingMigration | undefined): Promise<void> {
     const { lparId } = record.source;
     invariant(this.#hypervisor.row(lparId).ownership.kind === "owner", "only an owner lets a partition run");
-    if (!this.#hypervisor.process(lparId)) return; // it ended by itself meanwhile; the hypervisor shows that
+    if (!this.#hypervisor.process(lparId)) {
+      // It ended by itself meanwhile. While it was released that was nobody's business; now the operator has to see it.
+      if (record.type === "active") this.#hypervisor.update(lparId, (row) => (row.power === "on" ? { ...row, power: "off", failed: true } : row));
+      return;
+    }
     await this.#hypervisor.setGates(lparId, "open");
     await outgoing?.resumeHere();
   }
 
-  #watchMover(record: MigrationRecord, abort: AbortController): () => void {
+  /** Whatever the migration can not do without before the hand-over: its loss aborts the migration, with the reason. */
+  #watch(record: MigrationRecord, abort: AbortController): () => void {
+    const { lparId, mspName } = record.source;
     const mspId = this.#msp(record);
-    const fail = (detail: string) =>
-      abort.abort(new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}`, { hsc: "HSCLA2CF", action: "Check the network between the mover service partitions and the destination's state, then try again.", retryable: true }));
-    const unwatchState = this.#hypervisor.vios(mspId).client.on("mover.changed", (state) => {
-      if (state.id !== record.id || state.side !== "source") return;
-      this.#runningOf(record.id).bytesOnLink = state.bytesOnLink;
-      if (state.state === "failed") fail(`The mover on ${record.source.mspName ?? mspId} lost the stream: ${state.detail}`);
-    });
-    const unwatchVios = this.#hypervisor.onViosLost((lparId, reason) => {
-      if (lparId === mspId) fail(`The mover service partition ${record.source.mspName ?? mspId} was lost: ${reason.message}`);
-    });
-    const unwatchProcess = this.#hypervisor.onProcessLost((lparId) => {
-      if (lparId === record.source.lparId) fail("The partition ended on the source during the migration.");
-    });
-    return () => {
-      unwatchState();
-      unwatchVios();
-      unwatchProcess();
-    };
+    const { storage, fc } = this.#hypervisor.view(lparId);
+    const serving = new Set<number>([...storage, ...fc].map((mapping) => mapping.viosLparId));
+    const fail = (detail: string, action: string) => abort.abort(new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}.`, { hsc: "HSCLA2CF", action, retryable: true }));
+    const { name } = this.#hypervisor.config;
+    const unwatches = [
+      this.#hypervisor.vios(mspId).client.on("mover.changed", (state) => {
+        if (state.id !== record.id || state.side !== "source") return;
+        this.#runningOf(record.id).bytesOnLink = state.bytesOnLink;
+        if (state.state === "failed") fail(`The mover on ${mspName ?? mspId} lost the stream: ${state.detail}`, "Check the network between the mover service partitions and the destination's state, then try again.");
+      }),
+      this.#hypervisor.onViosLost((lost, reason) => {
+        const role = lost === mspId ? `The mover service partition ${mspName ?? mspId} of ${name} was lost` : serving.has(lost) ? `A Virtual I/O Server that serves the partition on ${name} was lost` : undefined;
+        if (role !== undefined) fail(`${role}: ${reason.message}`, "Activate it with chsysstate -r lpar -o on, then try again.");
+      }),
+      this.#hypervisor.onProcessLost((lost) => {
+        if (lost === lparId) fail(`The partition ended on ${name} during the migration`, "See why it ended, activate it with chsysstate -r lpar -o on, then try again.");
+      }),
+    ];
+    return () => unwatches.splice(0).forEach((unwatch) => unwatch());
   }
 
-  #assertNotStopped(record: MigrationRecord): void {
+  /** @throws the reason when it was stopped, or when what it needs was lost */
+  #assertGoesOn(record: MigrationRecord): void {
+    const { signal } = this.#runningOf(record.id).abort;
     if (record.stopRequested) throw STOPPED();
     if (record.endedAt !== null) throw new OlpmError("wrong-state", "the migration has ended");
+    if (signal.aborted) throw abortError(signal);
   }
   #runningOf(id: string): Running {
     let running = this.#running.get(id);
     if (!running) {
-      running = { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0 };
+      running = { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined };
       if (isOpen(this.#records.get(id))) this.#running.set(id, running);
     }
     return running;

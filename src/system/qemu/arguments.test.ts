@@ -12,6 +12,7 @@ const SPEC: PartitionSpec = {
   namespace: "ns",
   accelerator: "tcg",
   memoryBytes: 512 * MIB,
+  memoryDevices: [],
   maxMemoryBytes: 1024 * MIB,
   procs: 2,
   maxProcs: 4,
@@ -41,7 +42,7 @@ test("the whole command line of a partition with one disk and one adapter", () =
   assert.deepEqual(words(), [
     ...["-name", "guest=db01", "-uuid", SPEC.uuid],
     ...["-M", "pseries,usb=off,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "-accel", "tcg,thread=multi"],
-    ...["-cpu", "power9", "-smp", "cpus=2,maxcpus=4", "-m", "size=512M,slots=8,maxmem=1024M"],
+    ...["-cpu", "power9", "-smp", "cpus=2,maxcpus=4", "-m", "size=512M,slots=32,maxmem=1024M"],
     ...["-nodefaults", "-nographic", "-vga", "none", "-no-user-config", "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-add-fd", "fd=3,set=1"],
     ...["-chardev", "socket,id=con,path=/run/x/p3/con.sock,server=on,wait=off,logfile=/dev/fdset/1,logappend=on", "-device", "spapr-vty,chardev=con,reg=0x30000000"],
@@ -65,7 +66,7 @@ test("values that follow the specification", () => {
     [{ compatMode: "POWER9" }, "-M", /,max-cpu-compat=power9$/],
     [{ compatMode: "default" }, "-M", /^((?!compat).)*$/],
     [{ maxMemoryBytes: 512 * MIB }, "-m", /^size=512M$/],
-    [{ memoryBytes: 256 * MIB }, "-m", /^size=256M,slots=8,maxmem=1024M$/],
+    [{ memoryBytes: 256 * MIB }, "-m", /^size=256M,slots=32,maxmem=1024M$/],
     [{ procs: 1, maxProcs: 1 }, "-smp", /^cpus=1,maxcpus=1$/],
     [{ bootMode: "sms" }, "-append", /^console=hvc0 quiet panic=5 openlpm\.boot=sms$/],
     [{ name: "a,b" }, "-name", /^guest=a,,b$/],
@@ -104,6 +105,11 @@ test("source and destination of a migration make the same machine, whatever thei
   assert.deepEqual(destination.slice(-3), ["-S", "-incoming", "defer"]);
   assert.ok(!source.includes("-incoming"));
   for (const option of ["-name", "-uuid", "-M", "-accel", "-cpu", "-smp", "-m", "-device", "-append"]) assert.deepEqual(values(destination, option), values(source, option), option);
+  const memoryDevices = [{ slot: 0, address: 2 ** 30, bytes: 256 * MIB }, { slot: 2, address: 2 ** 30 + 512 * MIB, bytes: 512 * MIB }];
+  const grown = words({ ...there, memoryDevices, procs: 3 });
+  assert.deepEqual(values(grown, "-object"), ["memory-backend-ram,id=mem0,size=268435456", "memory-backend-ram,id=mem2,size=536870912"]);
+  assert.deepEqual(values(grown, "-device").filter((one) => one.startsWith("pc-dimm")), ["pc-dimm,id=dimm0,memdev=mem0,slot=0,addr=1073741824", "pc-dimm,id=dimm2,memdev=mem2,slot=2,addr=1610612736"]);
+  assert.deepEqual(values(grown, "-smp"), ["cpus=3,maxcpus=4"]);
 });
 
 test("addresses: by slot alone, apart in the interrupt bits; slots that can not be together are told", () => {

@@ -2,7 +2,9 @@
  * QEMU's command line for one partition. Pure. Device addresses come from virtual slot numbers alone, so that both systems of a migration
  * compute the same ones. Flags and their reasons: QEMU docs, system/ppc/pseries.
  */
+import { MEMORY_SLOTS } from "../dlpar-plan.js";
 import type { PartitionSpec } from "./contract.js";
+import { memoryWords } from "./hotplug.js";
 
 /**
  * Address of an adapter on the spapr-vio bus. QEMU takes the interrupt from bits 12-15 of the address, so adapters whose slots are equal modulo 16
@@ -20,7 +22,6 @@ const CONSOLE_REG = "0x30000000";
 const AGENT_REG = "0x30001000";
 /** Seconds that a partition's requests wait for a Virtual I/O Server that is away, before the guest sees an error. */
 const VIOS_RECONNECT_S = 600;
-const DIMM_SLOTS = 8;
 /** The terminal's log comes as an open file: QEMU's account can not reach it by name. */
 export const LOG_FD = 3;
 const LOG_FD_SET = 1;
@@ -45,11 +46,11 @@ export function qemuArguments(spec: PartitionSpec): string[] {
   const compat = COMPAT[spec.compatMode];
   if (compat !== null) machine.push(`max-cpu-compat=${compat}`);
   const megabytes = (bytes: number) => `${Math.floor(bytes / (1 << 20))}M`;
-  const memory = spec.maxMemoryBytes > spec.memoryBytes ? `size=${megabytes(spec.memoryBytes)},slots=${DIMM_SLOTS},maxmem=${megabytes(spec.maxMemoryBytes)}` : `size=${megabytes(spec.memoryBytes)}`;
+  const memory = spec.maxMemoryBytes > spec.memoryBytes ? `size=${megabytes(spec.memoryBytes)},slots=${MEMORY_SLOTS},maxmem=${megabytes(spec.maxMemoryBytes)}` : `size=${megabytes(spec.memoryBytes)}`;
   const words = [
     ...["-name", `guest=${quoted(spec.name)}`, "-uuid", spec.uuid],
     ...["-M", machine.join(","), "-accel", spec.accelerator === "tcg" ? "tcg,thread=multi" : "kvm"],
-    ...["-cpu", spec.accelerator === "tcg" ? "power9" : "host", "-smp", `cpus=${spec.procs},maxcpus=${spec.maxProcs}`, "-m", memory],
+    ...["-cpu", spec.accelerator === "tcg" ? "power9" : "host", "-smp", `cpus=${spec.procs},maxcpus=${spec.maxProcs}`, "-m", memory, ...memoryWords(spec.memoryDevices)],
     ...["-nodefaults", "-nographic", "-vga", "none", "-no-user-config"],
     ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ...["-add-fd", `fd=${LOG_FD},set=${LOG_FD_SET}`],

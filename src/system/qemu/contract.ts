@@ -3,6 +3,7 @@
  * run directory: spec.json, pid (with start time), qmp.sock, console.sock, agent.sock; so a restarted system process adopts it again.
  */
 import type { Duplex } from "node:stream";
+import type { MemoryDevice } from "../../model/lpar.js";
 import type { MigrationProgress } from "../../model/migration.js";
 
 export interface PartitionDisk {
@@ -28,8 +29,11 @@ export interface PartitionSpec {
   /** network namespace of the hypervisor, null: ours */
   readonly namespace: string | null;
   readonly accelerator: "kvm" | "tcg";
+  /** memory in one piece; more comes in devices */
   readonly memoryBytes: number;
+  readonly memoryDevices: readonly MemoryDevice[];
   readonly maxMemoryBytes: number;
+  /** processor cores, 0 to procs - 1 */
   readonly procs: number;
   readonly maxProcs: number;
   /** hundredths of a processor; null: uncapped */
@@ -109,13 +113,28 @@ export interface PartitionProcess {
   listenIncoming(socket: string): Promise<void>;
   /** Resolves when the complete state is in and the processors are still stopped. @throws migration-failed when the process ends or refuses the state | aborted */
   loaded(signal: AbortSignal): Promise<void>;
+  /** memory devices and cores as the machine has them now */
+  machine(): Promise<{ readonly memory: readonly MemoryDevice[]; readonly cores: number }>;
+  /** Devices that the operating system was asked to give back and has not answered for: they may go at any time. */
+  readonly removalsOpen: number;
+  /** False where QEMU loses its footing after a core was taken: then it stays, and the operating system keeps it offline. */
+  readonly takesCores: boolean;
+  /** @throws OlpmError refused */
+  addMemory(device: MemoryDevice): Promise<void>;
+  addCore(core: number): Promise<void>;
+  /** Resolves when the operating system has given it back. @throws OlpmError guest-refused | aborted | timeout: then it may still go later, see removalsOpen and `machine` */
+  removeMemory(slot: number, signal: AbortSignal): Promise<void>;
+  removeCore(core: number, signal: AbortSignal): Promise<void>;
+  /** Changes the limits that it was started with. False when this host has none. */
+  cap(limits: { readonly units: number | null; readonly weight: number }): boolean;
   /** repeats the announcement of the adapters' addresses on the LAN */
   announce(): Promise<void>;
   /** a connection to the partition's terminal; one at a time */
   openTerminal(): Promise<Duplex>;
-  /** `exit`: the process ended, with what it printed last; `guest`: reset, shutdown, stop, resume, panic as QEMU tells it */
+  /** `exit`: the process ended, with what it printed last; `guest`: reset, shutdown, stop, resume, panic as QEMU tells it; `machine`: memory went late */
   on(event: "exit", listener: (info: { readonly stderr: string }) => void): () => void;
   on(event: "guest", listener: (what: "reset" | "shutdown" | "stop" | "resume" | "panicked") => void): () => void;
+  on(event: "machine", listener: () => void): () => void;
 }
 
 export interface ProcessFactory {

@@ -99,6 +99,7 @@ export class QemuOutgoing implements OutgoingMigration {
     if (this.#closed) return;
     this.#closed = true;
     await this.#control("quit").catch(() => undefined); // gone already
+    fs.rmSync(`${this.#dir}/channel.json`, { force: true });
   }
 
   async #reach(wanted: (status: string) => boolean, signal: AbortSignal): Promise<string> {

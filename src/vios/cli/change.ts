@@ -27,11 +27,11 @@ export async function mkvdev(vios: Vios, words: readonly string[]): Promise<stri
   const adapter = vios.table.adapter(vadapter) ?? unknownDevice("mkvdev", vadapter);
   const user = vios.table.targetOf(disk.lun);
   if (user) throw new CommandFailure(`"${vdev}" is already being used as a backing device by "${user.name}". A disk of the SAN can back one virtual target device.`);
-  const taken = [...vios.table.all.targets, ...vios.table.all.adapters, ...vios.table.all.disks].map((device) => device.name);
-  const name = parsed.value("-dev") ?? lowestFree("vtscsi", taken);
-  if (!DEVICE_NAME.test(name)) throw new CommandFailure(`The device name "${name}" is not valid.`);
-  if (taken.includes(name)) throw new CommandFailure(`The device name "${name}" is already in use.`);
-  const made = await vios.storage.attach({ name, slot: adapter.slot, lun: disk.lun, lunBytes: disk.bytes, gate: "closed" });
+  const taken = () => [...vios.table.all.targets, ...vios.table.all.adapters, ...vios.table.all.disks].map((device) => device.name);
+  const name = parsed.value("-dev");
+  if (name !== undefined && !DEVICE_NAME.test(name)) throw new CommandFailure(`The device name "${name}" is not valid.`);
+  if (name !== undefined && taken().includes(name)) throw new CommandFailure(`The device name "${name}" is already in use.`);
+  const made = await vios.storage.attach({ name: name ?? (() => lowestFree("vtscsi", taken())), slot: adapter.slot, lun: disk.lun, lunBytes: disk.bytes, gate: "closed" });
   return `${made.name} Available\n`;
 }
 

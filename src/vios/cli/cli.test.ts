@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LparId, LunId, SlotNumber, Wwpn } from "../../model/ids.js";
 import type { ViosDisk } from "../../wire/system-vios.js";
+import { entstatText, type SharedDevice } from "./entstat.js";
+import type { Link } from "./links.js";
 import { lsdevText, type Device } from "./lsdev.js";
 import { diskPhysloc, lsmapText, type LsmapFacts } from "./lsmap.js";
 import { lsnportsText } from "./npiv.js";
 import { portsOf } from "../storage/ports.js";
 import { chkdevText, lspvText } from "./lspv.js";
+import { lstcpipText } from "./lstcpip.js";
 import { unitCode } from "./run.js";
 import { columns, parseWords } from "./words.js";
 
@@ -27,7 +30,7 @@ const facts: LsmapFacts = {
     { name: "vtscsi1", slot: slot(29), lun: free.lun, lunBytes: 1, gate: "open", disk: undefined, available: false },
   ],
   fc: [],
-  sea: [{ svea: "ent1", sea: "ent2", backing: "ent0", available: true }],
+  sea: [{ svea: "ent1", slot: 5, sea: "ent2", backing: "ent0", available: true }],
 };
 const W = "U8284.22A.21FD4BV-P1-C1-T1-W500507680B215660-L1000000000000";
 
@@ -105,6 +108,30 @@ test("lsmap refuses what it does not have, with the field's statuses", () => {
   assert.throws(() => lsmapText(["-all", "-fmt2", ";"], facts), /delimiter/);
 });
 
+test("lsmap -net, -cpid, and what there is none of", () => {
+  assert.equal(lsmapText(["-all", "-net", "-fmt", ":"], facts), "ent1:U8284.22A.21FD4BV-V1-C5-T1:ent2:ent0:Available: \n");
+  assert.equal(
+    lsmapText(["-vadapter", "ent1", "-net"], facts),
+    `SVEA   Physloc
+------ --------------------------------------------
+ent1   U8284.22A.21FD4BV-V1-C5-T1
+
+SEA                   ent2
+Backing device        ent0
+Status                Available
+Physloc
+
+`,
+  );
+  assert.equal(lsmapText(["-plc", "U8284.22A.21FD4BV-V1-C5-T1", "-net", "-field", "sea", "-fmt", ":"], facts), "ent2\n");
+  assert.throws(() => lsmapText(["-vadapter", "ent9", "-net"], facts), /"ent9" is not/);
+  assert.equal(lsmapText(["-all", "-cpid", "24", "-field", "svsa", "-fmt", ":"], facts), "vhost0\n");
+  assert.equal(lsmapText(["-all", "-cpid", "9", "-field", "svsa", "-fmt", ":"], facts), "");
+  assert.throws(() => lsmapText(["-all", "-cpid", "x"], facts), /client partition ID/);
+  assert.throws(() => lsmapText(["-ams", "-all"], facts), { status: 69 });
+  assert.throws(() => lsmapText(["-suspend", "-all"], facts), { status: 15 });
+});
+
 test("lspv", () => {
   const lspv = (...words: string[]) => lspvText(words, { disks: [disk, free, { ...free, name: "hdisk6", state: "defined" }], targets: facts.targets.slice(0, 1) });
   assert.equal(lspv(), "NAME             PVID                                 VG               STATUS\nhdisk4           none                                 None\nhdisk5           none                                 None\n");
@@ -137,6 +164,37 @@ test("lsdev", () => {
   assert.equal(lsdevText(["-dev", "hdisk4", "-attr", "reserve_policy"], [device]), "value\n\nno_reserve\n");
   assert.equal(lsdevText(["-dev", "hdisk4", "-attr"], [device]), "attribute      value      description    user_settable\n\nreserve_policy no_reserve Reserve Policy True\n");
   assert.throws(() => lsdevText(["-dev", "hdisk9"], [device]), /0514-519[\s\S]*hdisk9/);
+});
+
+test("lsdev -slots and -vpd", () => {
+  const vhost: Device = { ...device, name: "vhost0", virtual: true, physloc: "U8284.22A.21FD4BV-V1-C29", description: "Virtual SCSI Server Adapter" };
+  assert.equal(lsdevText(["-slots"], [device, vhost]), "# Slot                   Description       Device(s)\nU8284.22A.21FD4BV-V1-C29 Virtual I/O Slot  vhost0\n");
+  assert.match(lsdevText(["-vpd"], [device, vhost]), /^ {2}hdisk4 .*\n {2}vhost0 .* Virtual SCSI Server Adapter\n$/);
+});
+
+const counters = { bytes: 1000, packets: 10, errors: 1, dropped: 2 };
+const link = (ifname: string, flags: string[] = ["UP", "LOWER_UP"], addresses: string[] = []): Link => ({ ifname, mtu: 1500, address: "02:aa:bb:00:01:01", flags, stats64: { rx: { ...counters, multicast: 3 }, tx: { ...counters, packets: 20, collisions: 4 } }, addr_info: addresses.map((local) => ({ family: "inet", local, prefixlen: 24 })) });
+
+test("lstcpip: the address is the fourth field", () => {
+  const links = [link("lo", ["UP"], ["127.0.0.1"]), link("sea0", ["UP"], ["10.0.0.11"]), link("other")];
+  const text = lstcpipText(["-num"], links, new Map([["sea0", "en2"]]));
+  assert.deepEqual(text.split("\n").filter((line) => line.includes("10.0.0.")).map((line) => line.split(/\s+/)), [["en2", "1500", "10.0.0", "10.0.0.11", "10", "1", "20", "1", "4"]]);
+  assert.match(text, /^Name {2}Mtu {3}Network {5}Address/);
+  assert.match(text, /\nen2 +1500 +link +02\.aa\.bb\.00\.01\.01 /);
+  assert.doesNotMatch(text, /other/);
+  assert.throws(() => lstcpipText(["-x"], links, new Map()), /Option flag is not valid/);
+});
+
+test("entstat: counters of the device, and for a shared adapter its sides and whether it carries the traffic", () => {
+  const shared: SharedDevice[] = [{ sea: { name: "ent2", kind: "Shared Ethernet Adapter", interface: "sea0" }, uplink: { name: "ent0", kind: "Ethernet Adapter", interface: "up" }, trunk: { name: "ent1", kind: "Virtual I/O Ethernet Adapter (l-lan)", interface: "trunk" }, vlanIds: [1], priority: 2 }];
+  const links = [link("sea0"), link("up"), link("trunk")];
+  const all = entstatText(["-all", "ent2"], shared, links);
+  for (const piece of ["ETHERNET STATISTICS (ent2) :", "Device Type: Shared Ethernet Adapter", "Packets: 20                                   Packets: 10", "Real Side Statistics:", "    ent1: 1", "State: PRIMARY", "Real Adapter: ent0", "ETHERNET STATISTICS (ent1) :", "  Priority: 2  Active: True", "VLAN Tag IDs: None"]) assert.ok(all.includes(`${piece}\n`), piece);
+  assert.match(entstatText(["ent2"], shared, [link("sea0"), link("up"), link("trunk", ["UP"])]), /State: BACKUP\n/);
+  assert.match(entstatText(["ent1"], shared, [link("sea0"), link("up")]), /Hardware Address: none/);
+  assert.doesNotMatch(entstatText(["ent0"], shared, links), /Trunk Adapter/);
+  assert.throws(() => entstatText(["ent9"], shared, links), /ent9/);
+  assert.throws(() => entstatText([], shared, links), /Usage: entstat/);
 });
 
 test("places and columns", () => {

@@ -18,7 +18,7 @@ export interface Device {
   readonly attributes: readonly Attribute[];
 }
 
-export const LSDEV_USAGE = "lsdev [-type DeviceType ...] [-virtual] [-field FieldName ...] [-fmt Delimiter]\n       lsdev {-dev DeviceName | -plc PhysicalLocationCode} [-attr [Attribute] | -parent | -vpd]\n             [-field FieldName ...] [-fmt Delimiter]";
+export const LSDEV_USAGE = "lsdev [-type DeviceType ...] [-virtual] [-field FieldName ...] [-fmt Delimiter]\n       lsdev {-slots | -vpd}\n       lsdev {-dev DeviceName | -plc PhysicalLocationCode} [-attr [Attribute] | -parent | -vpd]\n             [-field FieldName ...] [-fmt Delimiter]";
 
 const FIELDS = ["name", "status", "description", "physloc", "parent"] as const;
 const PLAIN_FIELDS = ["name", "status", "description"] as const;
@@ -26,7 +26,7 @@ const WIDTHS: Readonly<Record<(typeof FIELDS)[number], number>> = { name: 17, st
 
 /** Output of `lsdev` with these words. @throws CommandFailure */
 export function lsdevText(words: readonly string[], devices: readonly Device[]): string {
-  const parsed = parseWords(words, { flags: ["-virtual", "-parent", "-vpd"], values: ["-dev", "-plc", "-fmt", "-fmt2"], maybe: ["-attr"], lists: ["-field", "-type"], usage: LSDEV_USAGE });
+  const parsed = parseWords(words, { flags: ["-virtual", "-parent", "-vpd", "-slots"], values: ["-dev", "-plc", "-fmt", "-fmt2"], maybe: ["-attr"], lists: ["-field", "-type"], usage: LSDEV_USAGE });
   const name = parsed.value("-dev");
   const place = parsed.value("-plc");
   const named = name === undefined && place === undefined ? undefined : (devices.find((device) => device.name === name || (place !== undefined && device.physloc === place)) ?? unknownDevice("lsdev", name ?? place!));
@@ -34,8 +34,10 @@ export function lsdevText(words: readonly string[], devices: readonly Device[]):
     if (!named) throw new CommandFailure(`Required option is missing.\n\nUsage: ${LSDEV_USAGE}`);
     return attributeText(named, parsed.value("-attr"));
   }
+  if (parsed.has("-slots")) return slotsText(devices);
   if (parsed.has("-parent") && named) return lines(["parent", "", named.parent]);
-  if (parsed.has("-vpd") && named) return lines([`  ${named.name.padEnd(16)} ${named.physloc.padEnd(40)} ${named.description}`]);
+  if (parsed.has("-parent")) throw new CommandFailure(`Required option is missing.\n\nUsage: ${LSDEV_USAGE}`);
+  if (parsed.has("-vpd")) return lines((named ? [named] : devices).map((one) => `  ${one.name.padEnd(16)} ${one.physloc.padEnd(40)} ${one.description}`));
   const types = parsed.list("-type");
   const shown = named ? [named] : devices.filter((device) => (!types || types.includes(device.type)) && (!parsed.has("-virtual") || device.virtual));
   const fields = parsed.has("-field") ? chosenFields(FIELDS, parsed) : PLAIN_FIELDS;
@@ -43,6 +45,15 @@ export function lsdevText(words: readonly string[], devices: readonly Device[]):
   if (format) return lines(shown.map((device) => joined(fields.map((field) => device[field]), format)));
   const widths = fields.map((field) => WIDTHS[field]);
   return lines([columns(fields, widths), ...shown.map((device) => columns(fields.map((field) => device[field]), widths))]);
+}
+
+/** Virtual slots that have a device: `lsslot`'s table. */
+function slotsText(devices: readonly Device[]): string {
+  const rows = devices.flatMap((device) => {
+    const slot = device.virtual ? /^(U.*-V\d+-C\d+)/.exec(device.physloc)?.[1] : undefined;
+    return slot === undefined ? [] : [columns([slot, "Virtual I/O Slot", device.name], [25, 18])];
+  });
+  return lines([columns(["# Slot", "Description", "Device(s)"], [25, 18]), ...rows]);
 }
 
 function attributeText(device: Device, wanted: string | undefined): string {

@@ -9,10 +9,10 @@ export interface LsmapFacts extends NpivFacts {
   readonly lparId: number;
   readonly adapters: readonly ViosServerAdapter[];
   readonly targets: readonly (ViosTargetDevice & { readonly disk: ViosDisk | undefined; readonly available: boolean })[];
-  readonly sea: readonly { readonly svea: string; readonly sea: string; readonly backing: string; readonly available: boolean }[];
+  readonly sea: readonly { readonly svea: string; readonly slot: number; readonly sea: string; readonly backing: string; readonly available: boolean }[];
 }
 
-export const LSMAP_USAGE = "lsmap {-vadapter ServerVirtualAdapter | -plc PhysicalLocationCode | -all}\n             [-type BackingDeviceType ... | -npiv | -net]\n             [-dec] [-field FieldName ...] [-fmt Delimiter | -fmt2 Delimiter]";
+export const LSMAP_USAGE = "lsmap {-vadapter ServerVirtualAdapter | -plc PhysicalLocationCode | -all}\n             [-type BackingDeviceType ... | -npiv | -vnic | -net]\n             [-dec] [-label] [-cpid ClientPartitionID] [-field FieldName ...] [-fmt Delimiter | -fmt2 Delimiter]";
 
 const ADAPTER_FIELDS = ["svsa", "physloc", "clientid"] as const;
 const TARGET_FIELDS = ["vtd", "status", "lun", "backing", "bdphysloc", "mirrored"] as const;
@@ -29,6 +29,12 @@ const TARGET_LABELS: Readonly<Record<TargetField, string>> = { vtd: "VTD", statu
 const LABEL_COLUMNS = 22;
 /** Status when there is no virtual NIC server (hmc-cli 7.2). */
 const NO_VNIC_STATUS = 10;
+/** What a Virtual I/O Server of this platform has none of, with the statuses of hmc-cli 7.2. */
+const ABSENT = [
+  { option: "-ams", says: "There are no paging devices on this Virtual I/O Server.", status: 69 },
+  { option: "-suspend", says: "There are no suspended virtual server adapters on this Virtual I/O Server.", status: 15 },
+  { option: "-clustername", says: "This Virtual I/O Server belongs to no cluster.", status: 1 },
+] as const;
 
 export const physloc = (facts: Pick<LsmapFacts, "unit" | "lparId">, slot: number): string => `${facts.unit}-V${facts.lparId}-C${slot}`;
 
@@ -44,12 +50,16 @@ export function diskPhysloc(unit: string, disk: ViosDisk): string {
 
 /** Output of `lsmap` with these words. @throws CommandFailure */
 export function lsmapText(words: readonly string[], facts: LsmapFacts): string {
-  const parsed = parseWords(words, { flags: ["-all", "-npiv", "-net", "-vnic", "-dec", "-label"], values: ["-vadapter", "-plc", "-fmt", "-fmt2"], lists: ["-field", "-type"], usage: LSMAP_USAGE });
+  const parsed = parseWords(words, { flags: ["-all", "-npiv", "-net", "-vnic", "-ams", "-suspend", "-dec", "-label"], values: ["-vadapter", "-plc", "-vtd", "-clustername", "-cpid", "-fmt", "-fmt2"], lists: ["-field", "-type"], usage: LSMAP_USAGE });
+  const absent = ABSENT.find(({ option }) => parsed.has(option));
+  if (absent) throw new CommandFailure(absent.says, absent.status);
+  const client = parsed.value("-cpid");
+  if (client !== undefined && !/^\d{1,5}$/.test(client)) throw new CommandFailure(`The client partition ID "${client}" is not valid.`);
   if ([parsed.has("-all"), parsed.has("-vadapter"), parsed.has("-plc")].filter(Boolean).length !== 1) throw new CommandFailure(`Required option is missing.\n\nUsage: ${LSMAP_USAGE}`);
   if (parsed.has("-npiv")) return npivText(parsed, facts);
   if (parsed.has("-vnic")) throw new CommandFailure("There are no virtual NIC servers on this Virtual I/O Server.", NO_VNIC_STATUS);
   if (parsed.has("-net")) return netText(parsed, facts);
-  const adapters = facts.adapters.filter((adapter) => parsed.has("-all") || adapter.name === parsed.value("-vadapter") || physloc(facts, adapter.slot) === parsed.value("-plc"));
+  const adapters = facts.adapters.filter((adapter) => (client === undefined || adapter.clientLparId === Number(client)) && (parsed.has("-all") || adapter.name === parsed.value("-vadapter") || physloc(facts, adapter.slot) === parsed.value("-plc")));
   if (!parsed.has("-all") && adapters.length === 0) throw new CommandFailure(`Device "${parsed.value("-vadapter") ?? parsed.value("-plc")}" is not a Server Virtual Adapter (SVA).`);
   return scsiText(parsed, facts, adapters);
 }
@@ -102,12 +112,13 @@ function targetsOf(adapter: ViosServerAdapter, facts: LsmapFacts, types: readonl
 function netText(parsed: Parsed, facts: LsmapFacts): string {
   const chosen = chosenFields(NET_FIELDS, parsed);
   const wanted = parsed.value("-vadapter");
-  const found = facts.sea.filter((one) => wanted === undefined || one.svea === wanted);
-  if (wanted !== undefined && found.length === 0) throw new CommandFailure(`Device "${wanted}" is not a Server Virtual Adapter (SVA).`);
+  const place = parsed.value("-plc");
+  const found = facts.sea.filter((one) => parsed.has("-all") || one.svea === wanted || `${physloc(facts, one.slot)}-T1` === place);
+  if (!parsed.has("-all") && found.length === 0) throw new CommandFailure(`Device "${wanted ?? place}" is not a Server Virtual Adapter (SVA).`);
   const format = formatOf(parsed);
   return found
     .map((one) => {
-      const values = { svea: one.svea, physloc: `${facts.unit}-V${facts.lparId}`, sea: one.sea, backing: one.backing, status: one.available ? "Available" : "Defined", bdphysloc: "" };
+      const values = { svea: one.svea, physloc: `${physloc(facts, one.slot)}-T1`, sea: one.sea, backing: one.backing, status: one.available ? "Available" : "Defined", bdphysloc: "" };
       if (format) return `${joined(chosen.map((field) => values[field]), format)}\n`;
       const row = (label: string, field: (typeof NET_FIELDS)[number]) => (chosen.includes(field) ? [`${label.padEnd(LABEL_COLUMNS)}${values[field]}`.trimEnd()] : []);
       return lines([columns(["SVEA", "Physloc"], [7]), `${"-".repeat(6)} ${"-".repeat(44)}`, columns([values.svea, values.physloc], [7]), "", ...row("SEA", "sea"), ...row("Backing device", "backing"), ...row("Status", "status"), ...row("Physloc", "bdphysloc"), ""]);

@@ -9,7 +9,7 @@ export interface LspvFacts {
   readonly targets: readonly Pick<ViosTargetDevice, "lun" | "name">[];
 }
 
-export const LSPV_USAGE = "lspv [-avail | -free | -size] [-field FieldName ...] [-fmt Delimiter] [PhysicalVolume]";
+export const LSPV_USAGE = "lspv [-avail | -free [-include Type ...] | -size] [-field FieldName ...] [-fmt Delimiter] [PhysicalVolume]\n       lspv [-map | -lv | -pv | -size] PhysicalVolume";
 export const CHKDEV_USAGE = "chkdev [-dev DeviceName] [-field FieldName ...] [-fmt Delimiter]";
 
 const PLAIN = ["pvname", "pvid", "vgname", "pvstate"] as const;
@@ -23,7 +23,7 @@ const valuesOf = (disk: ViosDisk): Record<Field, string> => ({ pvname: disk.name
 
 /** Output of `lspv` with these words. @throws CommandFailure */
 export function lspvText(words: readonly string[], facts: LspvFacts): string {
-  const parsed = parseWords(words, { flags: ["-avail", "-free", "-size"], values: ["-fmt", "-fmt2"], lists: ["-field"], operandsMax: 1, usage: LSPV_USAGE });
+  const parsed = parseWords(words, { flags: ["-avail", "-free", "-size", "-map", "-lv", "-pv"], values: ["-fmt", "-fmt2"], lists: ["-field", "-include"], operandsMax: 1, usage: LSPV_USAGE });
   const visible = facts.disks.filter((disk) => disk.state === "available");
   const one = parsed.operands[0];
   if (one !== undefined) {
@@ -32,6 +32,7 @@ export function lspvText(words: readonly string[], facts: LspvFacts): string {
     if (parsed.has("-size")) return `${bytesToMb(disk.bytes)}\n`;
     throw new CommandFailure(`0516-320 : Physical volume ${one} is not assigned to\n\ta volume group.`);
   }
+  if (["-map", "-lv", "-pv"].some((option) => parsed.has(option))) throw new CommandFailure(`Required parameter is missing.\n\nUsage: ${LSPV_USAGE}`);
   const used = new Set(facts.targets.map((target) => target.lun));
   const disks = parsed.has("-free") ? visible.filter((disk) => !used.has(disk.lun)) : visible;
   const all: readonly Field[] = parsed.has("-size") || parsed.has("-free") || parsed.has("-avail") ? SIZED : PLAIN;

@@ -3,9 +3,12 @@ import { operatorLine, toOlpmError } from "../../kit/errors.js";
 import type { SlotNumber } from "../../model/ids.js";
 import type { Vios } from "../vios.js";
 import { CHDEV_USAGE, chdev, MKVDEV_USAGE, mkvdev, RMDEV_USAGE, rmdev, RMVDEV_USAGE, rmvdev } from "./change.js";
+import { ENTSTAT_USAGE, entstatText, type SharedDevice } from "./entstat.js";
+import { readLinks } from "./links.js";
 import { lsdevText, LSDEV_USAGE, unknownDevice, type Attribute, type Device } from "./lsdev.js";
 import { diskPhysloc, lsmapText, LSMAP_USAGE, physloc, type LsmapFacts } from "./lsmap.js";
 import { CHKDEV_USAGE, chkdevText, deviceIdentifier, LSPV_USAGE, lspvText } from "./lspv.js";
+import { LSTCPIP_USAGE, lstcpipText } from "./lstcpip.js";
 import { LSNPORTS_USAGE, lsnportsText, portPhysloc, VFCMAP_USAGE, vfcmap } from "./npiv.js";
 import { CommandFailure, parseWords } from "./words.js";
 
@@ -28,12 +31,14 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   cfgdev: { usage: "cfgdev [-dev DeviceName]", run: cfgdev },
   chdev: { usage: CHDEV_USAGE, run: chdev },
   chkdev: { usage: CHKDEV_USAGE, run: (vios, words) => chkdevText(words, ownDevices(vios)) },
+  entstat: { usage: ENTSTAT_USAGE, run: async (vios, words) => entstatText(words, sharedDevices(vios), await readLinks()) },
   help: { usage: "help [CommandName]", run: help },
   ioslevel: { usage: "ioslevel", run: (_, words) => (parseWords(words, { usage: "ioslevel" }), `${IOS_LEVEL}\n`) },
   lsdev: { usage: LSDEV_USAGE, run: (vios, words) => lsdevText(words, devicesOf(vios)) },
   lsmap: { usage: LSMAP_USAGE, run: (vios, words) => lsmapText(words, lsmapFacts(vios)) },
   lsnports: { usage: LSNPORTS_USAGE, run: (vios, words) => lsnportsText(words, unitCode(vios.config.mtms), vios.fibreChannel.ports()) },
   lspv: { usage: LSPV_USAGE, run: (vios, words) => lspvText(words, ownDevices(vios)) },
+  lstcpip: { usage: LSTCPIP_USAGE, run: async (vios, words) => lstcpipText(words, await readLinks(), interfaceNames(vios)) },
   mkvdev: { usage: MKVDEV_USAGE, run: mkvdev },
   rmdev: { usage: RMDEV_USAGE, run: rmdev },
   rmvdev: { usage: RMVDEV_USAGE, run: rmvdev },
@@ -82,7 +87,7 @@ function lsmapFacts(vios: Vios): LsmapFacts {
     adapters,
     targets: targets.map((target) => ({ ...target, disk: vios.table.diskOf(target.lun), available: vios.storage.served(target.name) })),
     fc: fc.map((adapter) => ({ ...adapter, ports: portsLoggedIn(vios, adapter.slot) })),
-    sea: ethernets(vios).map((one) => ({ svea: one.trunk, sea: one.sea, backing: one.uplink, available: one.available })),
+    sea: ethernets(vios).map((one) => ({ svea: one.trunk, slot: one.trunkSlot, sea: one.sea, backing: one.uplink, available: one.available })),
   };
 }
 
@@ -91,10 +96,25 @@ const ownDevices = (vios: Vios): Pick<Vios["table"]["all"], "disks" | "targets">
 const portsLoggedIn = (vios: Vios, slot: SlotNumber): number => new Set(vios.table.targetsBehind(slot).flatMap((target) => vios.storage.wayOf(target.name)?.target ?? [])).size;
 
 /** Ethernet devices are numbered as AIX would find them: uplinks, trunk adapters, shared adapters. */
-function ethernets(vios: Vios): { uplink: string; trunk: string; sea: string; available: boolean; vlanIds: readonly number[] }[] {
+function ethernets(vios: Vios): { uplink: string; trunk: string; trunkSlot: number; sea: string; available: boolean; vlanIds: readonly number[] }[] {
   const count = vios.config.sea.length;
-  return vios.config.sea.map((one, i) => ({ uplink: `ent${i}`, trunk: `ent${count + i}`, sea: `ent${2 * count + i}`, available: vios.sea[i]?.available ?? false, vlanIds: one.vlanIds }));
+  return vios.config.sea.map((one, i) => ({ uplink: `ent${i}`, trunk: `ent${count + i}`, trunkSlot: one.trunkSlot, sea: `ent${2 * count + i}`, available: vios.sea[i]?.available ?? false, vlanIds: one.vlanIds }));
 }
+
+function sharedDevices(vios: Vios): SharedDevice[] {
+  return ethernets(vios).map((names, i) => {
+    const { name, uplink, trunk, vlanIds, trunkPriority } = vios.config.sea[i]!;
+    return {
+      sea: { name: names.sea, kind: "Shared Ethernet Adapter", interface: name },
+      uplink: { name: names.uplink, kind: "Ethernet Adapter", interface: uplink },
+      trunk: { name: names.trunk, kind: "Virtual I/O Ethernet Adapter (l-lan)", interface: trunk },
+      vlanIds,
+      priority: trunkPriority,
+    };
+  });
+}
+/** `en2` on `ent2`. */
+const interfaceNames = (vios: Vios): ReadonlyMap<string, string> => new Map(sharedDevices(vios).flatMap((one) => [one.sea, one.uplink, one.trunk].map((device): [string, string] => [device.interface, device.name.replace("ent", "en")])));
 
 function devicesOf(vios: Vios): Device[] {
   const { adapters, disks, targets, fc } = { ...vios.table.all, ...ownDevices(vios) };
@@ -102,8 +122,9 @@ function devicesOf(vios: Vios): Device[] {
   const made: Device[] = [];
   const add = (device: Partial<Device> & Pick<Device, "name" | "description" | "type">) => made.push({ status: "Available", virtual: false, physloc: "", parent: "vio0", attributes: [], ...device });
   for (const one of ethernets(vios)) {
+    const place = `${physloc(facts, one.trunkSlot)}-T1`;
     add({ name: one.uplink, type: "adapter", description: "Ethernet Adapter", parent: "pci0" });
-    add({ name: one.trunk, type: "adapter", description: "Virtual I/O Ethernet Adapter (l-lan)", virtual: true, status: one.available ? "Available" : "Defined" });
+    add({ name: one.trunk, type: "adapter", description: "Virtual I/O Ethernet Adapter (l-lan)", virtual: true, status: one.available ? "Available" : "Defined", physloc: place });
     add({ name: one.sea, type: "adapter", description: "Shared Ethernet Adapter", virtual: true, parent: "", attributes: seaAttributes(one) });
   }
   for (const adapter of adapters) add({ name: adapter.name, type: "adapter", description: "Virtual SCSI Server Adapter", virtual: true, physloc: physloc(facts, adapter.slot) });

@@ -92,11 +92,13 @@ export class Storage {
   }
 
   /**
-   * Serves a LUN behind the server adapter of its slot. The same device again only sets its gate. `seen`: where the LUN was found a moment ago.
+   * Serves a LUN behind the server adapter of its slot. The same device again only sets its gate. A name that is chosen among those which are free is asked for
+   * when no other change is under way, so that two devices never choose the same. `seen`: where the LUN was found a moment ago.
    * @throws OlpmError not-found (no such adapter) | already-exists | conflict (LUN in use) | lun-not-visible | lun-mismatch | storage-failed
    */
-  attach(wanted: ViosTargetDevice, seen?: FoundLun): Promise<ViosTargetDevice> {
+  attach(asked: Omit<ViosTargetDevice, "name"> & { readonly name: string | (() => string) }, seen?: FoundLun): Promise<ViosTargetDevice> {
     return this.#change(async () => {
+      const wanted: ViosTargetDevice = { ...asked, name: typeof asked.name === "string" ? asked.name : asked.name() };
       const old = this.#table.target(wanted.name);
       this.#assertAttachable(wanted, old);
       if (!this.served(wanted.name)) await this.#serve(old ?? wanted, seen);

@@ -1,0 +1,111 @@
+/**
+ * One row of the fault table from beginning to end, as test/faults.test.ts and `openlpm torture` do it: the fault, what is said of it, where the partition is then, what is
+ * left, whether the LUN has every acknowledged write, and a second try. Throws with all that is not as the row says.
+ */
+import assert from "node:assert/strict";
+import { findPartitions } from "./checker.js";
+import { attempt, moveLine, type Attempt, type FaultCase, type Stage } from "./faults.js";
+import type { Subjects } from "./subjects.js";
+
+export interface TrialResult {
+  /** from the fault to the command's answer */
+  readonly answeredMs: number;
+  /** from the fault until all was as it should be and the client's writes went on; null where the partition has to boot again */
+  readonly recoveredMs: number | null;
+}
+
+/** A row of docs/reliability.json. */
+export interface Measured extends TrialResult {
+  readonly fault: string;
+  readonly at: string;
+}
+
+export class Trials {
+  readonly subjects: Subjects;
+  /** where each partition is */
+  readonly #home = new Map<string, string>();
+
+  constructor(subjects: Subjects) {
+    this.subjects = subjects;
+  }
+
+  async partition(name: string, system: string, lun: number): Promise<void> {
+    await this.subjects.partition({ name, system, lun, memoryMb: 512 });
+    this.#home.set(name, system);
+  }
+  home(name: string): string {
+    return this.#home.get(name) ?? "";
+  }
+  /** `name` on its way from where it is to another system. */
+  stage(name: string): Stage {
+    const { lab, operator } = this.subjects;
+    const from = this.subjects.system(this.home(name));
+    return { lab, operator, partition: this.subjects.client(name).partition, from, to: lab.systems.find((one) => one !== from)! };
+  }
+  arrived(name: string, system: string): void {
+    this.#home.set(name, system);
+  }
+
+  /** A move with nothing broken. */
+  async move(name: string): Promise<void> {
+    const stage = this.stage(name);
+    const { code, stderr } = await this.subjects.operator.run(moveLine(stage));
+    assert.equal(code, 0, stderr);
+    this.arrived(name, stage.to.name);
+    await this.subjects.check(name, stage.to.name);
+  }
+
+  async try(name: string, row: FaultCase): Promise<TrialResult> {
+    await this.subjects.revived(name);
+    const stage = this.stage(name);
+    const result = await attempt(stage, row);
+    const answeredMs = Math.round(result.answeredMs);
+    switch (row.ending) {
+      case "stays": {
+        assertSaid(result, new RegExp(`^OLPM-R00 Partition ${name} is running on ${stage.from.name}; nothing is reserved on ${stage.to.name}\\.$`));
+        const recoveredMs = await this.#well(name, stage.from.name, result);
+        await this.move(name);
+        return { answeredMs, recoveredMs };
+      }
+      case "moves": {
+        if (row.fault !== "console") assert.deepEqual({ code: result.code, stderr: result.stderr }, { code: 0, stderr: "" });
+        this.arrived(name, stage.to.name);
+        return { answeredMs, recoveredMs: await this.#well(name, stage.to.name, result) };
+      }
+      case "lostOnSource":
+        assertSaid(result, new RegExp(`^OLPM-R00 Partition ${name} is in the state Error on ${stage.from.name}; nothing is reserved on ${stage.to.name}\\.$`));
+        return { answeredMs, recoveredMs: await this.#lost(stage, stage.from.name) };
+      case "lostOnDestination":
+        assert.equal(result.code, 1, result.stderr);
+        assert.match(result.stderr, new RegExp(`^OLPM-R02 Partition ${name} belongs to ${stage.to.name} now, where it does not run: .+ Activate it there: .+`), result.stderr);
+        return { answeredMs, recoveredMs: await this.#lost(stage, stage.to.name) };
+    }
+  }
+
+  async #well(name: string, on: string, { struckAt }: Attempt): Promise<number> {
+    await this.subjects.check(name, on);
+    const recoveredMs = Math.round(performance.now() - struckAt);
+    await this.subjects.holds(name);
+    return recoveredMs;
+  }
+
+  /** The partition's own process was killed: it is in Error on that one system and nowhere else, and is activated there; it boots while others go on. */
+  async #lost({ lab, operator, partition }: Stage, on: string): Promise<null> {
+    const { name } = partition;
+    await operator.until(`lssyscfg -r lpar -m ${on} --filter lpar_names=${name} -F state`, "Error", 5_000);
+    assert.deepEqual(findPartitions(lab, [partition]), []);
+    for (const system of lab.systems.filter((one) => one.name !== on)) assert.ok(!(await operator.quiet(`lssyscfg -r lpar -m ${system.name} -F name`)).split("\n").includes(name), `${system.name} lists ${name}`);
+    this.arrived(name, on);
+    await this.subjects.revive(name, on);
+    return null;
+  }
+}
+
+/** One error line, with a code and something to do, and then where the partition is. */
+function assertSaid({ code, stderr }: Attempt, where: RegExp): void {
+  assert.equal(code, 1, stderr);
+  const lines = stderr.trim().split("\n");
+  assert.match(lines[0] ?? "", /^HSCLA2CF .+\. \S.*\.$/, stderr);
+  assert.equal(lines.length, 2, stderr);
+  assert.match(lines[1]!, where);
+}
