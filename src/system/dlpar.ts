@@ -134,13 +134,13 @@ export class Dlpar {
 
   /** Offline first, then gone. What stays is put online again. */
   async #releaseMemory(at: Change, device: MemoryDevice): Promise<void> {
-    if (at.asked) {
-      await setMemory(at.process.guest, device, "offline", at.ms).catch(async (error: unknown) => {
-        await setMemory(at.process.guest, device, "online", UNDO_MS_MAX).catch(() => undefined);
-        throw error;
-      });
+    try {
+      if (at.asked) await setMemory(at.process.guest, device, "offline", at.ms);
+      await at.process.removeMemory(device.slot, at.asked ? AbortSignal.any([at.signal, AbortSignal.timeout(RELEASE_MS_MAX)]) : at.signal);
+    } catch (error) {
+      if (at.asked) await setMemory(at.process.guest, device, "online", UNDO_MS_MAX).catch(() => undefined);
+      throw error;
     }
-    await at.process.removeMemory(device.slot, AbortSignal.any([at.signal, ...(at.asked ? [AbortSignal.timeout(RELEASE_MS_MAX)] : [])]));
     this.#note(at.lparId, { memory: this.#layout(at.lparId).memory.filter((one) => one.slot !== device.slot) });
   }
 
@@ -171,11 +171,12 @@ export class Dlpar {
       try {
         if (at.asked) await setProcessors(at.process.guest, [core], "offline", at.ms);
         else if (!at.process.takesCores) throw new OlpmError("guest-not-answering", "on this platform a processor goes offline by the operating system's agent only");
-        this.#note(at.lparId, { procs: core });
-        if (!at.process.takesCores) continue;
-        await at.process.removeCore(core, AbortSignal.any([at.signal, AbortSignal.timeout(RELEASE_MS_MAX)]));
-        this.#note(at.lparId, { cores: core });
+        if (at.process.takesCores) {
+          await at.process.removeCore(core, AbortSignal.any([at.signal, AbortSignal.timeout(RELEASE_MS_MAX)]));
+          this.#note(at.lparId, { cores: core, procs: core });
+        } else this.#note(at.lparId, { procs: core });
       } catch (error) {
+        if (at.asked) await setProcessors(at.process.guest, [core], "online", UNDO_MS_MAX).catch(() => undefined);
         return failed(core, error);
       }
     }
