@@ -91,6 +91,30 @@ export interface Mobility {
   close(): Promise<void>;
 }
 
+/** A user as others see it. */
+export interface UserInfo {
+  readonly name: string;
+  readonly taskRole: string;
+  readonly description: string;
+  /** days after which the password is refused */
+  readonly pwageDays: number;
+  readonly sshAccess: boolean;
+}
+export interface NewUser extends UserInfo {
+  readonly password: string;
+}
+/** undefined: as it is */
+export type UserChange = { readonly [Key in keyof NewUser]?: NewUser[Key] | undefined };
+export interface UserDirectory {
+  list(): readonly UserInfo[];
+  /** @throws OlpmError already-exists | limit-reached */
+  create(user: NewUser): void;
+  /** @throws OlpmError not-found | already-exists | refused */
+  change(name: string, change: UserChange): void;
+  /** @throws OlpmError not-found | refused */
+  remove(name: string): void;
+}
+
 /** Where a command's text goes to and its input comes from; a pty or three pipes, the command does not care unless it asks. */
 export interface CommandIo {
   readonly stdout: (text: string | Buffer) => void;
@@ -112,6 +136,7 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   readonly env: Readonly<Record<string, string>>;
   readonly log: Logger;
+  readonly users: UserDirectory;
   /** the user's own public keys for SSH */
   readonly keys: { add(line: string): boolean; remove(match: string): number; list(): readonly string[] };
   /** facts of this console for lshmc */

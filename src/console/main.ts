@@ -52,6 +52,7 @@ export async function runConsole(argv: readonly string[]): Promise<void> {
       mobility,
       log,
       about,
+      users,
       keys: { add: (line) => users.addKey(user, line), remove: (match) => users.removeKey(user, match), list: () => users.keys(user) },
     }),
     sandbox,

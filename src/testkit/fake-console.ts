@@ -9,7 +9,7 @@ import { SystemView, type SystemProfile } from "../model/system.js";
 import { mbToBytes } from "../model/units.js";
 import { findLpar, findSystem } from "../console/inventory/inventory.js";
 import { consoleSystem } from "../wire/console-system.js";
-import type { CommandContext, ManagedSystem, ValidationResult } from "../console/contract.js";
+import type { CommandContext, ManagedSystem, UserInfo, ValidationResult } from "../console/contract.js";
 
 const GIB = 1 << 30;
 const settings = { autoStart: false, availPriority: 127, description: "", keylock: "norm", allowPerfCollection: true, migrationDisabled: false, syncCurrProfile: false, timeRef: false, msp: false } as const;
@@ -160,13 +160,20 @@ export interface FakeConsole {
   readonly context: CommandContext;
   /** migrations that were begun or stopped */
   readonly moves: string[];
+  /** what was asked of the users */
+  readonly userChanges: unknown[];
   /** what was printed since the last call */
   take(): { readonly out: string; readonly err: string };
 }
+const FAKE_USERS: readonly UserInfo[] = [
+  { name: "hscroot", taskRole: "hmcsuperadmin", description: "HMC Super User", pwageDays: 99_999, sshAccess: true },
+  { name: "operator1", taskRole: "hmcoperator", description: "first, and second shift", pwageDays: 90, sshAccess: false },
+];
 export function fakeConsole(systems: readonly FakeSystem[], validation?: ValidationResult): FakeConsole {
   const all = systems.map(managed);
   let [out, err] = ["", ""];
   const moves: string[] = [];
+  const userChanges: unknown[] = [];
   const nothingFound: ValidationResult = { findings: [], type: "active", possibleScsi: [], suggestedScsi: [], possibleFc: [], suggestedFc: [], possibleMsps: [] };
   const context: CommandContext = {
     user: "hscroot",
@@ -196,12 +203,22 @@ export function fakeConsole(systems: readonly FakeSystem[], validation?: Validat
     signal: new AbortController().signal,
     env: {},
     log: silentLogger,
+    users: {
+      list: () => FAKE_USERS,
+      create: (user) => void userChanges.push(user),
+      change: (name, change) => void userChanges.push({ name, change }),
+      remove: (name) => {
+        if (!FAKE_USERS.some((user) => user.name === name)) throw new OlpmError("not-found", `The user ${name} was not found.`);
+        userChanges.push({ remove: name });
+      },
+    },
     keys: { add: () => true, remove: () => 1, list: () => [] },
     about: { version: "0.1.0", addresses: ["10.0.0.5", "10.1.0.5"], sshEnabled: true },
   };
   return {
     context,
     moves,
+    userChanges,
     take: () => {
       const taken = { out, err };
       [out, err] = ["", ""];

@@ -5,6 +5,7 @@ import { OlpmError } from "../../kit/errors.js";
 import { fakeConsole, fakeSystems } from "../../testkit/fake-console.js";
 import { plainWords } from "../doors/plain-line.js";
 import { runCommand } from "./index.js";
+import { withoutSecrets } from "./run.js";
 
 async function run(line: string) {
   const systems = fakeSystems();
@@ -118,4 +119,61 @@ test("a system profile activates Virtual I/O Servers first, and goes on when one
   systems[0].refusal = new OlpmError("wrong-state", "The partition is running and can not be activated.", { hsc: "HSCL3681" });
   assert.equal(await runCommand(line, console.context), 1);
   assert.equal(console.take().err, "HSCL3681 The partition is running and can not be activated.\n".repeat(2));
+});
+
+test("users: made, changed and removed by records or by single options", async () => {
+  const viewer = { name: "view1", taskRole: "hmcviewer", description: "HMC User", pwageDays: 99_999, sshAccess: true, password: "abc-123-def" };
+  const cases: [string, unknown][] = [
+    ["mkhmcusr -u view1 -a hmcviewer --passwd abc-123-def", viewer],
+    ['mkhmcusr -i "name=view1,taskrole=hmcviewer,passwd=abc-123-def,pwage=30,remote_ssh_access=0,description=x y,resourcerole=ALL:"', { ...viewer, pwageDays: 30, sshAccess: false, description: "x y" }],
+    ["chhmcusr -u operator1 -t taskrole -v hmcviewer", { name: "operator1", change: { name: undefined, taskRole: "hmcviewer", description: undefined, pwageDays: undefined, sshAccess: undefined, password: undefined } }],
+    ["rmhmcusr -u operator1", { remove: "operator1" }],
+    ["rmhmcusr -t all", { remove: "operator1" }],
+  ];
+  for (const [line, expected] of cases) {
+    const { status, out, err, console } = await run(line);
+    assert.deepEqual({ status, out, err, changes: console.userChanges }, { status: 0, out: "", err: "", changes: [expected] }, line);
+  }
+  const refused: [string, RegExp][] = [
+    ["mkhmcusr -u view1 -a hmcviewer", /parameter is --passwd\./],
+    ["mkhmcusr -u view1 -a hmcviewer --passwd short", /password is not valid: it has 8 to 32/],
+    ["mkhmcusr -u View -a hmcviewer --passwd abc-123-def", /name is not valid/],
+    ["mkhmcusr -u view1 -a hmcpe --passwd abc-123-def", /hmcpe is not supported/],
+    ["mkhmcusr -u view1 -a admin --passwd abc-123-def", /taskrole is not valid: one of hmcviewer/],
+    ["mkhmcusr -u view1 -a hmcviewer --auth ldap", /ldap of the parameter --auth is not supported/],
+    ["mkhmcusr -i name=view1,taskrole=hmcviewer -u view1", /invalid parameter is -u\./],
+    ["mkhmcusr -i name=view1,taskrole=hmcviewer,idle_timeout=5", /idle_timeout is not supported/],
+    ["chhmcusr -u nobody -t desc -v x", /The user nobody was not found\./],
+    ["chhmcusr -u operator1 -t assign -o a -r x", /-o is not supported|assign of the parameter -t/],
+    ["rmhmcusr -u nobody", /The user nobody was not found\./],
+    ["rmhmcusr", /parameter is -u\./],
+  ];
+  for (const [line, expected] of refused) {
+    const { status, out, err, console } = await run(line);
+    assert.deepEqual({ status, out, changes: console.userChanges }, { status: 1, out: "", changes: [] }, line);
+    assert.match(err, expected, line);
+    assert.doesNotMatch(err, /abc-123-def|short\b/, line);
+  }
+});
+
+test("a task role allows what it says, and everyone their own password", async () => {
+  const tries = async (taskRole: string, user: string, line: string) => {
+    const console = fakeConsole(fakeSystems());
+    const status = await runCommand(plainWords(line)!, { ...console.context, taskRole, user });
+    return status === 0 ? "done" : console.take().err;
+  };
+  const denied = "HSCL350B The user does not have the appropriate authority.\n";
+  const [list, state, define, own, other] = ["lssyscfg -r sys -F name", "chsysstate -m ms01 -r lpar -o on -n db01", "rmsyscfg -r lpar -m ms01 -n db01", "chhmcusr -u operator1 -t passwd -v abc-123-def", "chhmcusr -u hscroot -t passwd -v abc-123-def"];
+  const all = async (role: string) => Promise.all([list, state, define, own, other].map((line) => tries(role, "operator1", line)));
+  assert.deepEqual(await all("hmcviewer"), ["done", denied, denied, "done", denied]);
+  assert.deepEqual(await all("hmcoperator"), ["done", "done", denied, "done", denied]);
+  assert.deepEqual(await all("hmcsuperadmin"), ["done", "done", "done", "done", "done"]);
+  assert.deepEqual(await all(""), [denied, denied, denied, denied, denied]);
+  assert.equal(await tries("hmcviewer", "operator1", "chhmcusr -i name=operator1,passwd=abc-123-def,taskrole=hmcsuperadmin"), denied);
+});
+
+test("no password is in the log", () => {
+  for (const line of ["mkhmcusr -u a -a hmcviewer --passwd se-cret-1", 'mkhmcusr -i "name=a,passwd=se-cret-1,taskrole=x"', `mkhmcusr -i '"passwd=se-cret-1,se-cret-1",name=a'`, "chhmcusr -u a -t passwd -v se-cret-1", "chhmcusr -u a -t passwd -vse-cret-1", "mkauthkeys --ip h -g --passwd se-cret-1"])
+    assert.doesNotMatch(withoutSecrets(plainWords(line)!).join(" "), /se-cret/, line);
+  assert.deepEqual(withoutSecrets(["-u", "a", "-t", "desc", "-v", "x"]), ["-u", "a", "-t", "desc", "-v", "x"]);
 });

@@ -38,6 +38,7 @@ const REFUSED = {
 /** hmc-cli 5.1. */
 export const chsysstate: Command = {
   name: "chsysstate",
+  audience: "operator",
   summary: "changes the state of a partition, or activates the partitions of a system profile",
   synopsis: [
     "chsysstate -m managed-system -r lpar -o on {-n partition-name | --id partition-ID} [-f profile-name] [-b boot-mode] [-k keylock-position]",

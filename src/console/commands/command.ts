@@ -3,6 +3,7 @@
  * the table and calls `run`. A new command is one file and one line in index.ts; a new option is one line in its table.
  */
 import type { CommandContext } from "../contract.js";
+import type { Audience } from "../users/roles.js";
 import type { AttributeTable } from "../grammar/attribute-table.js";
 
 export interface OptionSpec {
@@ -36,6 +37,8 @@ export interface Options {
 
 export interface Command {
   readonly name: string;
+  /** who may run it; everyone for a name that begins with ls, administrators otherwise */
+  readonly audience?: Audience;
   /** one line for `help` */
   readonly summary: string;
   /** synopsis lines, each one form */

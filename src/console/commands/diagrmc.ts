@@ -13,6 +13,7 @@ interface Found {
 
 export const diagrmc: Command = {
   name: "diagrmc",
+  audience: "everyone",
   summary: "tells whether the operating system of a partition has an RMC connection",
   synopsis: ["diagrmc --ip address [-m managed-system [-p partition-name | --id partition-ID]] [--autocorrect]", "diagrmc -m managed-system {-p partition-name | --id partition-ID} [--autocorrect]"],
   options: [

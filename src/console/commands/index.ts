@@ -1,11 +1,13 @@
 /** The HMC's commands: one line each. */
 import { OlpmError, operatorLine, toOlpmError } from "../../kit/errors.js";
 import type { RunCommand } from "../contract.js";
+import { chhmcusr } from "./chhmcusr.js";
 import { chhwres } from "./chhwres.js";
 import { chsyscfg } from "./chsyscfg.js";
 import { chsysstate } from "./chsysstate.js";
 import type { Command } from "./command.js";
 import { diagrmc } from "./diagrmc.js";
+import { lshmcusr } from "./lshmcusr.js";
 import { lshmc } from "./lshmc.js";
 import { lshwres } from "./lshwres.js";
 import { lslparmigr } from "./lslparmigr.js";
@@ -14,14 +16,17 @@ import { lsrefcode } from "./lsrefcode.js";
 import { lssyscfg } from "./lssyscfg.js";
 import { migrlpar } from "./migrlpar.js";
 import { mkauthkeys } from "./mkauthkeys.js";
+import { mkhmcusr } from "./mkhmcusr.js";
 import { mksyscfg } from "./mksyscfg.js";
+import { rmhmcusr } from "./rmhmcusr.js";
 import { rmsyscfg } from "./rmsyscfg.js";
-import { helpText, runOne } from "./run.js";
+import { helpText, runOne, withoutSecrets } from "./run.js";
 import { mkvterm, rmvterm } from "./terminal.js";
 import { viosvrcmd } from "./viosvrcmd.js";
 
 const help: Command = {
   name: "help",
+  audience: "everyone",
   summary: "lists the commands of this console, or explains one",
   synopsis: ["help [command]"],
   options: [],
@@ -37,7 +42,7 @@ const help: Command = {
   },
 };
 
-export const COMMANDS: readonly Command[] = [chhwres, chsyscfg, chsysstate, diagrmc, help, lshmc, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mkauthkeys, mksyscfg, mkvterm, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man", synopsis: ["man [command]"], details: ["Example:\nman lssyscfg"] }];
+export const COMMANDS: readonly Command[] = [chhmcusr, chhwres, chsyscfg, chsysstate, diagrmc, help, lshmc, lshmcusr, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mkauthkeys, mkhmcusr, mksyscfg, mkvterm, rmhmcusr, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man", synopsis: ["man [command]"], details: ["Example:\nman lssyscfg"] }];
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map((command) => command.name);
 
 export const runCommand: RunCommand = async (argv, context) => {
@@ -50,7 +55,7 @@ export const runCommand: RunCommand = async (argv, context) => {
   const began = performance.now();
   try {
     const status = await runOne(command, words, context);
-    context.log.info({ user: context.user, command: name, argv: words, status, ms: Math.round(performance.now() - began) }, "command");
+    context.log.info({ user: context.user, command: name, argv: withoutSecrets(words), status, ms: Math.round(performance.now() - began) }, "command");
     return status;
   } catch (thrown) {
     context.io.stderr(`${operatorLine(toOlpmError(thrown, name))}\n`);

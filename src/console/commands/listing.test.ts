@@ -93,6 +93,13 @@ const LISTINGS: readonly [string, string][] = [
   ["lslparmigr -r msp -m ms01 -t ms02 --filter lpar_names=db01", 'source_msp_name=vios1,source_msp_id=1,"dest_msp_names=vios2,vios3","dest_msp_ids=1,2","ipaddr_mappings=10.0.0.11//1/vios2/10.0.0.12,10.0.0.11//2/vios3/10.0.0.13"\n'],
   ["lslparmigr -r virtualio -m ms01 -t ms02 --filter lpar_ids=3", '"possible_virtual_scsi_mappings=2/vios2/1,2/vios3/2",suggested_virtual_scsi_mappings=2/vios2/1,"possible_virtual_fc_mappings=30/vios2/1,30/vios3/2",suggested_virtual_fc_mappings=30/vios2/1\n'],
   ["lslparmigr -r procpool -m ms01 -t ms02 --filter lpar_ids=3 -F shared_proc_pool_ids", "0\n"],
+  [
+    "lshmcusr --filter names=hscroot",
+    "name=hscroot,taskrole=hmcsuperadmin,description=HMC Super User,pwage=99999,resourcerole=ALL:,authentication_type=local,remote_webui_access=0,remote_ssh_access=1,min_pwage=0,session_timeout=0,verify_timeout=0,idle_timeout=0,inactivity_expiration=0,resources=<ResourceID = ALL:><UserDefinedName = AllSystemResources>,password_encryption=scrypt,disabled=0\n",
+  ],
+  ["lshmcusr --filter taskroles=hmcoperator -F name:description:pwage", "operator1:first, and second shift:90\n"],
+  ["lshmcusr --filter names=nobody", "No results were found.\n"],
+  ["lshmcusr -t default -F pwage,remote_ssh_access", "99999,1\n"],
   ["lshmc -V", '"version= Version: 10\n Release: 3\n Service Pack: 1060\nHMC Build level 0.1.0\n","base_version=V10R3\n"\n'],
   ["lshmc -n -F hostname:ipaddr", "hmc1:10.0.0.5,10.1.0.5\n"],
   ["lshmc -r", "ssh=enable,sshprotocol=2\n"],

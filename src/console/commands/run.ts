@@ -1,8 +1,9 @@
 /** Runs one command: options by its table, `--help`, errors as the HMC prints them. Never throws. */
-import { operatorLine, toOlpmError } from "../../kit/errors.js";
+import { OlpmError, operatorLine, toOlpmError } from "../../kit/errors.js";
 import type { CommandContext } from "../contract.js";
 import { parseOptions } from "../grammar/options.js";
 import type { AttributeRow, AttributeStatus, AttributeTable } from "../grammar/attribute-table.js";
+import { mayRun, type Audience } from "../users/roles.js";
 import type { Command } from "./command.js";
 
 export async function runOne(command: Command, argv: readonly string[], context: CommandContext): Promise<number> {
@@ -12,6 +13,7 @@ export async function runOne(command: Command, argv: readonly string[], context:
       return 0;
     }
     const { options, operands } = parseOptions(command, argv);
+    if (!mayRun(context.taskRole, audienceOf(command))) throw notAuthorised();
     return await command.run(options, context, operands);
   } catch (thrown) {
     const error = toOlpmError(thrown, command.name);
@@ -19,6 +21,16 @@ export async function runOne(command: Command, argv: readonly string[], context:
     context.io.stderr(`${printable(operatorLine(error))}\n`);
     return 1;
   }
+}
+
+export const audienceOf = (command: Command): Audience => command.audience ?? (command.name.startsWith("ls") ? "everyone" : "administrator");
+export const notAuthorised = () => new OlpmError("not-authorised", "The user does not have the appropriate authority.", { hsc: "HSCL350B" });
+
+/** What of a line may be in the log: not the passwords. */
+export function withoutSecrets(argv: readonly string[]): string[] {
+  const isPassword = argv.some((word, at) => word === "passwd" && argv[at - 1] === "-t");
+  const hidden = (at: number) => argv[at - 1] === "--passwd" || (isPassword && (argv[at - 1] === "-v" || /^-v./.test(argv[at]!)));
+  return argv.map((word, at) => (hidden(at) ? "***" : word.replace(/passwd[\s\S]+/, "passwd***")));
 }
 
 /** An error may quote what was typed: bytes that a terminal would act on do not come back, and no more than a screen of it. */
@@ -29,6 +41,7 @@ function printable(text: string): string {
 }
 
 const EXAMPLES = /^Examples?:\n/;
+const AUTHORITY: Readonly<Record<Audience, string>> = { everyone: "Every user may run it.", operator: "Users with the task role hmcoperator or hmcsuperadmin may run it.", administrator: "Users with the task role hmcsuperadmin may run it." };
 /** The command lines of the command's examples. */
 export const examplesOf = (command: Command): string[] => (command.details ?? []).filter((one) => EXAMPLES.test(one)).flatMap((one) => one.split("\n").slice(1));
 
@@ -48,7 +61,7 @@ export function helpText(command: Command): string {
   lines.push("    --help", ...wrap("prints this page", 8));
   for (const table of command.attributes ?? []) lines.push("", `ATTRIBUTES OF ${table.title}${table.use === "record" ? ", in its record" : ""}`, ...attributeLines(table));
   if (examples.length > 0) lines.push("", "EXAMPLES", ...examples.map((line) => `    ${line}`));
-  lines.push("", "EXIT STATUS", "    0 on success, 1 on failure with a message on standard error.", "");
+  lines.push("", "AUTHORITY", `    ${AUTHORITY[audienceOf(command)]}`, "", "EXIT STATUS", "    0 on success, 1 on failure with a message on standard error.", "");
   return lines.join("\n");
 }
 

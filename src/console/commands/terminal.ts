@@ -9,6 +9,7 @@ const ESCAPE = "~.";
 /** hmc-cli 5.3. */
 export const mkvterm: Command = {
   name: "mkvterm",
+  audience: "operator",
   summary: "opens the virtual terminal of a partition",
   synopsis: ["mkvterm -m managed-system {-p partition-name | --id partition-ID}"],
   options: [SYSTEM_OPTION, ...LPAR_OPTIONS],
@@ -21,6 +22,7 @@ export const mkvterm: Command = {
 
 export const rmvterm: Command = {
   name: "rmvterm",
+  audience: "operator",
   summary: "closes the virtual terminal of a partition",
   synopsis: ["rmvterm -m managed-system {-p partition-name | --id partition-ID}"],
   options: [SYSTEM_OPTION, ...LPAR_OPTIONS],
