@@ -1,6 +1,7 @@
 /** The HMC's commands: one line each. */
 import { OlpmError, operatorLine, toOlpmError } from "../../kit/errors.js";
 import type { RunCommand } from "../contract.js";
+import { chhmc } from "./chhmc.js";
 import { chhmcusr } from "./chhmcusr.js";
 import { chhwres } from "./chhwres.js";
 import { chsyscfg } from "./chsyscfg.js";
@@ -10,10 +11,12 @@ import { diagrmc } from "./diagrmc.js";
 import { lshmcusr } from "./lshmcusr.js";
 import { lshmc } from "./lshmc.js";
 import { lshwres } from "./lshwres.js";
+import { lsled } from "./lsled.js";
 import { lslparmigr } from "./lslparmigr.js";
 import { lspartition } from "./lspartition.js";
 import { lsrefcode } from "./lsrefcode.js";
 import { lssyscfg } from "./lssyscfg.js";
+import { lssysconn } from "./lssysconn.js";
 import { migrlpar } from "./migrlpar.js";
 import { mkauthkeys } from "./mkauthkeys.js";
 import { mkhmcusr } from "./mkhmcusr.js";
@@ -42,7 +45,7 @@ const help: Command = {
   },
 };
 
-export const COMMANDS: readonly Command[] = [chhmcusr, chhwres, chsyscfg, chsysstate, diagrmc, help, lshmc, lshmcusr, lshwres, lslparmigr, lspartition, lsrefcode, lssyscfg, migrlpar, mkauthkeys, mkhmcusr, mksyscfg, mkvterm, rmhmcusr, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man", synopsis: ["man [command]"], details: ["Example:\nman lssyscfg"] }];
+export const COMMANDS: readonly Command[] = [chhmc, chhmcusr, chhwres, chsyscfg, chsysstate, diagrmc, help, lshmc, lshmcusr, lshwres, lsled, lslparmigr, lspartition, lsrefcode, lssyscfg, lssysconn, migrlpar, mkauthkeys, mkhmcusr, mksyscfg, mkvterm, rmhmcusr, rmsyscfg, rmvterm, viosvrcmd, { ...help, name: "man", synopsis: ["man [command]"], details: ["Example:\nman lssyscfg"] }];
 export const COMMAND_NAMES: readonly string[] = COMMANDS.map((command) => command.name);
 
 export const runCommand: RunCommand = async (argv, context) => {

@@ -100,6 +100,10 @@ const LISTINGS: readonly [string, string][] = [
   ["lshmcusr --filter taskroles=hmcoperator -F name:description:pwage", "operator1:first, and second shift:90\n"],
   ["lshmcusr --filter names=nobody", "No results were found.\n"],
   ["lshmcusr -t default -F pwage,remote_ssh_access", "99999,1\n"],
+  ["lsled -r sa -t virtuallpar -m ms01 --filter lpar_ids=3 -F lpar_id,state", "No results were found.\n"],
+  ["lssysconn -r all", "resource_type=sys,type_model_serial_num=9009-42A*7800A01,sp=unavailable,side=unavailable,ipaddr=10.0.0.1,alt_ipaddr=unavailable,state=Connected\nresource_type=sys,type_model_serial_num=9009-42A*7800A02,sp=unavailable,side=unavailable,ipaddr=10.0.0.1,alt_ipaddr=unavailable,state=Connected\n"],
+  ["chhmc -c ssh -s enable", ""],
+  ["lshmc -n -F hostname,gateway", "hmc1,null\n"],
   ["lshmc -V", '"version= Version: 10\n Release: 3\n Service Pack: 1060\nHMC Build level 0.1.0\n","base_version=V10R3\n"\n'],
   ["lshmc -n -F hostname:ipaddr", "hmc1:10.0.0.5,10.1.0.5\n"],
   ["lshmc -r", "ssh=enable,sshprotocol=2\n"],
@@ -161,6 +165,10 @@ test("what can not be listed is said on standard error, with status 1", async ()
     ["lslparmigr -r virtualio -m ms01 --filter lpar_ids=3", /parameter is -t\./],
     ["lslparmigr -r virtualio -m ms01 -t ms02 --filter lpar_ids=3,4", /parameter is --filter\./],
     ["lslparmigr -r sys --ip 10.0.0.9", /not supported/],
+    ["lsled -r sa -m ms01", /parameter is -t\./],
+    ["chhmc -c network -s modify -h hmc2", /network of the parameter -c is not supported .* host's/],
+    ["chhmc -c ssh -s disable", /ssh\.listen/],
+    ["lshmc --firewall", /--firewall is not supported/],
     ["lshmc", /parameter is -V\./],
   ];
   for (const [line, expected] of cases) {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import os from "node:os";
 import type { CommandContext } from "../contract.js";
 import { printed } from "../grammar/attribute-table.js";
-import { list, type Attribute } from "../grammar/list-output.js";
+import { absent, list, type Attribute } from "../grammar/list-output.js";
 import { invalidParameter, missingParameter } from "../grammar/options.js";
 import type { Command, Options } from "./command.js";
 import { listing } from "./lssyscfg.js";
@@ -18,10 +18,13 @@ const SELECTORS = ["-V", "-v", "-n", "-r", "-b", "-l"] as const;
 const NETWORK: readonly Attribute<CommandContext>[] = [
   { name: "hostname", read: ({ consoleName }) => consoleName },
   { name: "ipaddr", read: ({ about }) => about.addresses },
+  ...absent("the network of a console is its host's", "domain", "gateway", "nameserver", "domainsuffix", "slipipaddr", ...["ipv4addr", "ipv4netmask", "ipv4dhcp", "ipv6addr", "speed", "duplex", "lparcomm", "jumboframe", "tso"].map((name) => `${name}_eth0`)),
 ];
 const REMOTE: readonly Attribute<CommandContext>[] = [
   { name: "ssh", read: ({ about }) => (about.sshEnabled ? "enable" : "disable") },
   { name: "sshprotocol", read: ({ about }) => (about.sshEnabled ? "2" : undefined) },
+  ...absent("there is no web interface", "remotewebui"),
+  ...absent("time and logs of a console are its host's", "xntp", "xntpserver", "syslogserver"),
 ];
 const BIOS: readonly Attribute<string>[] = [{ name: "bios", read: (bios) => bios }];
 const LOCALE: readonly Attribute<object>[] = [{ name: "locale", read: () => "en_US" }];
@@ -37,6 +40,7 @@ export const lshmc: Command = {
     { name: "-r", argument: null, help: "remote access settings: ssh, sshprotocol" },
     { name: "-b", argument: null, help: "the level of the host's firmware" },
     { name: "-l", argument: null, help: "the locale of its messages" },
+    ...["-D", "-e", "-h", "-i", "-L", "--bmc", "--firewall", "--netroute", "--ntpserver", "--syslog"].map((name) => ({ name, argument: null, help: "settings of an HMC appliance", refused: "they are the host's of this console, and are listed there" })),
     ...LISTING_OPTIONS.filter((option) => option.name !== "--filter"),
   ],
   details: [`The version is the level of the HMC whose command line this console follows, V${LEVEL.version}R${LEVEL.release}M${LEVEL.servicePack}; the build level is this console's own version.`, "Example:\nlshmc -n -F hostname:ipaddr"],
