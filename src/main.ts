@@ -27,6 +27,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   release: async (argv) => (await import("./site/release.js")).runRelease(argv),
   renew: async (argv) => (await import("./site/renew.js")).runRenew(argv),
   restore: async (argv) => (await import("./site/backup.js")).runRestore(argv),
+  simulate: async (argv) => (await import("./simulation/main.js")).runSimulate(argv),
   system: async (argv) => (await import("./system/main.js")).runSystem(argv),
   torture: async (argv) => (await import("./lab/torture.js")).runTorture(argv),
   vios: async (argv) => (await import("./vios/main.js")).runVios(argv),

@@ -20,9 +20,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   vios: ["mover", "qmp", "wire", "kit", "model"],
   system: ["saga", "mobility", "qmp", "wire", "kit", "model"],
   console: ["saga", "mobility", "wire", "kit", "model"],
-  manual: ["lab", "console", "system", "wire", "mobility", "model", "kit"],
+  manual: ["simulation", "lab", "console", "system", "wire", "mobility", "model", "kit"],
   site: ["console", "system", "wire", "kit", "model"],
   lab: ["site", "console", "system", "vios", "qmp", "wire", "kit", "model"],
+  simulation: ["console", "system", "mobility", "wire", "kit", "model"],
 };
 
 const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" }).split("\0").filter((name) => name !== "" && fs.existsSync(path.join(ROOT, name)));

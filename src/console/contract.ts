@@ -82,12 +82,20 @@ export interface MigrationResult {
   readonly record: MigrationRecord | null;
 }
 
+export interface RecoveryResult {
+  /** ok: something was recovered and nothing is left. Otherwise findings[0] says why, then what each side knows. */
+  readonly ok: boolean;
+  readonly findings: readonly Finding[];
+}
+
 export interface Mobility {
   validate(request: MobilityRequest, signal: AbortSignal): Promise<ValidationResult>;
   /** Validates, then moves. Ends only when the partition is on the destination and the source is clean, or everything is undone. */
   migrate(request: MobilityRequest, watch: { readonly signal: AbortSignal; readonly onProgress: (record: MigrationRecord) => void }): Promise<MigrationResult>;
   /** Asks the source system to stop; returns when accepted. @throws OlpmError wrong-state (OLPM-S01 after the hand-over; nothing is migrating) */
   stop(source: ManagedSystem, lparId: LparId): Promise<void>;
+  /** Finishes or undoes what is left of the partition's last migration, from either of its systems. `force`: a person has read what is known. */
+  recover(system: ManagedSystem, lparId: LparId, how: { readonly force: boolean; readonly signal: AbortSignal }): Promise<RecoveryResult>;
   close(): Promise<void>;
 }
 

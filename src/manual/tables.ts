@@ -7,7 +7,9 @@ import { ConsoleConfig } from "../wire/console-config.js";
 import { SystemConfig } from "../wire/system-config.js";
 import { ERRORS } from "../kit/errors.js";
 import { PHASE_TABLE } from "../model/migration.js";
+import { RECOVERY_TABLE, type RecoveryRow } from "../mobility/recovery.js";
 import { RULES } from "../mobility/rules.js";
+import { BUGS } from "../simulation/planted.js";
 import { STEPS } from "../console/mobility/steps.js";
 import { COMMANDS } from "../console/commands/index.js";
 import type { Command } from "../console/commands/command.js";
@@ -59,6 +61,14 @@ function attributesOf({ title, use, rows }: AttributeTable): string {
 }
 
 const keys = (schema: ZodType): string => table(["key", "meaning", "default"], keysOf(schema).map(({ path, meaning, preset }) => [`\`${path}\``, meaning, preset === undefined ? "must be given" : `\`${JSON.stringify(preset)}\``]));
+/** One line for each pattern of a row: what the source says, what the destination says. */
+const seen = (pattern: RecoveryRow["when"][number]): string[] => {
+  const side = (states: readonly string[], process: readonly string[] | undefined, more: readonly string[]) => [states.join(", "), ...(process ? [`process ${process.join(", ")}`] : []), ...more].join("; ");
+  const says = (value: boolean | undefined, yes: string, no: string) => (value === undefined ? [] : [value ? yes : no]);
+  return [side(pattern.source, pattern.sourceProcess, [...says(pattern.driven, "driven", "not driven"), ...says(pattern.alone, "took it back", "did not take it back")]), side(pattern.destination, pattern.destinationProcess, [])];
+};
+const BY = { done: "-", wait: "nobody: it goes on", act: "the systems, at once", ask: "nobody" } as const;
+const words = (steps: readonly string[]) => steps.map((step) => `\`${step}\``).join(", ");
 
 /** How a row of the fault table ends, and the seconds until all was well that the last recorded run of test/faults.test.ts took (docs/reliability.json). */
 function faultCell(row: FaultCase | undefined): string {
@@ -78,6 +88,9 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   moments: () => table(["moment", ""], Object.entries(MOMENTS).map(([name, means]) => [`\`${name}\``, means])),
   holds: () => table(["point", "waits on the", "when"], Object.entries(HOLD_POINTS).map(([name, { side, where }]) => [`\`${name}\``, side, where])),
   steps: () => table(["step", "does", "undo"], STEPS.map((step) => [`\`${step.name}\``, step.does, step.undone ?? "-"])),
+  recovery: () => table(["row", "means", "done without being asked", "with --force", "what to do"], RECOVERY_TABLE.map((row) => [`\`${row.name}\``, row.means, row.steps.length > 0 ? words(row.steps) : BY[row.kind], row.forced.length > 0 ? words(row.forced) : "-", row.advice])),
+  recoveryStates: () => table(["source says", "destination says", "row"], RECOVERY_TABLE.flatMap((row) => row.when.map((pattern) => [...seen(pattern), `\`${row.name}\``]))),
+  plantedBugs: () => Object.keys(BUGS).map((bug) => `- ${bug}`).join("\n"),
   rules: () => table(["row", "code", "finding", "kind of migration", "checks"], RULES.map((rule) => [rule.row, `\`${rule.hsc}\``, rule.severity, KINDS[rule.kinds], rule.checks])),
   commands: () => table(["command", "what it does", "forms"], COMMANDS.map((command) => [`\`${command.name}\``, command.summary, command.synopsis.map((form) => `\`${form}\``).join("<br>")])),
   options: () => COMMANDS.filter((command) => command.options.length > 0).map((command) => `### ${command.name}\n\n${table(["option", "", "values"], optionsOf(command))}`).join("\n\n"),

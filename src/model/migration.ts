@@ -103,3 +103,31 @@ export const MigrationRecord = z.object({
   revision: z.number().int(),
 });
 export type MigrationRecord = z.infer<typeof MigrationRecord>;
+
+/**
+ * What the two sides of one migration find about it in their own records, and what the partition's process there is doing: all that recovery decides by
+ * (mobility/recovery.ts). `preparing`, `copying` and `undoing`: the source owns the partition; `released`: handed over, undecided; `gone`: it heard that the
+ * destination owns it; `cleaned` and `closed`: the record has ended, with and without success; `none`: no record.
+ */
+export const SOURCE_STATES = ["none", "preparing", "copying", "undoing", "released", "gone", "cleaned", "closed"] as const;
+export const DESTINATION_STATES = ["none", "reserved", "declined", "owner", "finished", "closed"] as const;
+/** `stopped`: a process whose processors stand still; on the destination `waiting` for state, or `loaded` with the complete state. */
+export const SOURCE_PROCESSES = ["none", "running", "stopped", "unknown"] as const;
+export const DESTINATION_PROCESSES = ["none", "waiting", "loaded", "running", "stopped", "unknown"] as const;
+
+/**
+ * One side's facts as it tells them. `driven`: the console that began it was heard lately; `alone`: a person's --force said that the destination is lost, so
+ * the source took the partition back with a newer generation.
+ */
+export const SideFacts = z.discriminatedUnion("role", [
+  z.object({ role: z.literal("source"), state: z.enum(SOURCE_STATES), process: z.enum(SOURCE_PROCESSES), driven: z.boolean(), alone: z.boolean(), generation: Generation.nullable(), detail: z.string() }),
+  z.object({ role: z.literal("destination"), state: z.enum(DESTINATION_STATES), process: z.enum(DESTINATION_PROCESSES), generation: Generation.nullable(), detail: z.string() }),
+]);
+export type SideFacts = z.infer<typeof SideFacts>;
+export type SourceFacts = Extract<SideFacts, { role: "source" }>;
+export type DestinationFacts = Extract<SideFacts, { role: "destination" }>;
+
+/** What recovery can do on one side. Each may be repeated, and each looks at that side's own record before it acts. */
+export const RECOVERY_STEPS = ["source.learn", "source.endFailed", "source.clean", "source.takeBack", "destination.takeOver", "destination.decline", "destination.abandon", "destination.finish", "destination.giveWay"] as const;
+export const RecoveryStep = z.enum(RECOVERY_STEPS);
+export type RecoveryStep = z.infer<typeof RecoveryStep>;

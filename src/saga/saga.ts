@@ -51,13 +51,16 @@ export async function runSaga<C>(options: SagaOptions<C>): Promise<SagaOutcome> 
     return undo(found.toUndo, error);
   }
   const noReturn = names.indexOf(options.pointOfNoReturn);
+  const begunBefore = new Set(options.entries.map((entry) => entry.step));
   for (let index = found.next; index < steps.length; index++) {
     const step = steps[index]!;
     try {
-      await note(step.name, "started");
+      // A step that may have been done in an earlier life must not be undone because it can not be noted now.
+      await (index >= noReturn && begunBefore.has(step.name) ? untilNoted(step.name, "started") : note(step.name, "started"));
       const output = await step.run(context, outputs);
       outputs.set(step.name, output);
-      await note(step.name, "succeeded", { output });
+      // Nor must one behind which there is no way back.
+      await (index >= noReturn ? untilNoted(step.name, "succeeded", { output }) : note(step.name, "succeeded", { output }));
     } catch (thrown) {
       const error = toOlpmError(thrown, step.name);
       if (signal.aborted) throw error;
@@ -74,6 +77,16 @@ export async function runSaga<C>(options: SagaOptions<C>): Promise<SagaOutcome> 
   }
   return { kind: "done" };
 
+  async function untilNoted(step: string, event: JournalEntry["event"], rest: Partial<JournalEntry> = {}): Promise<void> {
+    for (;;) {
+      try {
+        return await note(step, event, rest);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        await delay(options.retryMs, signal, options.clock);
+      }
+    }
+  }
   async function undo(which: readonly string[], error: OlpmError): Promise<SagaOutcome> {
     const left: { step: string; error: OlpmError }[] = [];
     for (const name of which) {

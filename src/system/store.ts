@@ -46,7 +46,8 @@ export const MigrationRow = z.object({
   ticket: z.string().nullable(),
   planned: z.array(PlannedStorage),
   peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }).nullable(),
-  outcome: z.enum(["owned", "declined"]).nullable(),
+  /** destination: what it decided; source: `alone` when it went on by a person's word that the destination is lost */
+  outcome: z.enum(["owned", "declined", "alone"]).nullable(),
 });
 export type MigrationRow = z.infer<typeof MigrationRow>;
 export type { LunVisibility };

@@ -187,6 +187,10 @@ export function fakeConsole(systems: readonly FakeSystem[], validation?: Validat
         return { ok: true, findings: [], record: null };
       },
       stop: async (_source, lparId) => void moves.push(`stop ${lparId}`),
+      recover: async (_system, lparId) => {
+        moves.push(`recover ${lparId}`);
+        return { ok: true, findings: [] };
+      },
       close: async () => undefined,
     },
     io: {

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { Generation, LparId, LunId, MigrationId, SlotNumber, Wwpn } from "../model/ids.js";
 import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualFcAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
-import { MigrationEnd, MigrationError, MigrationRecord } from "../model/migration.js";
+import { MigrationEnd, MigrationError, MigrationRecord, RecoveryStep, SideFacts } from "../model/migration.js";
 import { InactiveProfPolicy, StartPolicy, SystemProfile, SystemView, VirtualSwitch } from "../model/system.js";
 
 const Nothing = z.object({});
@@ -149,6 +149,10 @@ export const consoleSystem = {
     // Migration: records, on both sides.
     "migration.get": { params: ByMigration, result: MigrationRecord },
     "migration.list": { params: z.object({ history: z.boolean() }), result: z.object({ records: z.array(MigrationRecord) }) },
+    /** what this side finds about a migration, in its records and in the partition's process; for recovery */
+    "migration.facts": { params: ByMigration.extend({ role: z.enum(["source", "destination"]) }), result: SideFacts },
+    /** does one step of recovery on this side and gives what it finds afterwards. @throws wrong-state when this side's own record does not allow it */
+    "migration.settle": { params: ByMigration.extend({ step: RecoveryStep }), result: SideFacts },
     /** the saga's journal lies with the source system, so that any console can go on with it */
     "journal.append": { params: ByMigration.extend({ entry: z.unknown() }), result: Nothing },
     "journal.read": { params: ByMigration, result: z.object({ entries: z.array(z.unknown()) }) },

@@ -1,6 +1,7 @@
 /** What two managed systems say to each other about one migration. The hand-over is between them alone: a console is told, not asked. */
 import { z } from "zod";
 import { Generation, MigrationId } from "../model/ids.js";
+import { SideFacts } from "../model/migration.js";
 
 /** `undecided`: the destination neither owns nor has declined yet. */
 export const HandoverOutcome = z.enum(["owned", "declined", "undecided"]);
@@ -19,8 +20,8 @@ export const systemSystem = {
       params: z.object({ id: MigrationId, generation: Generation, stoppedForMs: z.number(), consoleLogOffset: z.number().int(), consoleLogTail: z.string() }),
       result: z.object({ outcome: HandoverOutcome, stoppedMs: z.number().nullable(), reason: z.string() }),
     },
-    /** asks without telling; `unknown`: no such migration here */
-    "handover.outcome": { params: z.object({ id: MigrationId }), result: z.object({ outcome: z.union([HandoverOutcome, z.literal("unknown")]) }) },
+    /** asks without telling: what the other side finds about a migration; for recovery */
+    "handover.facts": { params: z.object({ id: MigrationId, role: z.enum(["source", "destination"]) }), result: SideFacts },
   },
   events: {},
 } as const;

@@ -1,5 +1,6 @@
 import { OlpmError, operatorLine } from "../../kit/errors.js";
-import type { CommandContext, Finding, MigrationResult, MobilityOptions, MobilityRequest } from "../contract.js";
+import type { LparId } from "../../model/ids.js";
+import type { CommandContext, Finding, ManagedSystem, MigrationResult, MobilityOptions, MobilityRequest } from "../contract.js";
 import { invalidParameter, missingParameter } from "../grammar/options.js";
 import { parseRecord, splitList } from "../grammar/record.js";
 import type { Command, Options } from "./command.js";
@@ -12,11 +13,11 @@ const STRICTNESS = ["--redundantvios", "--mpio", "--vlanbridge", "--vsi", "--npi
 /** hmc-cli section 2. */
 export const migrlpar: Command = {
   name: "migrlpar",
-  summary: "validates, performs and stops partition migrations",
-  synopsis: ["migrlpar -o {v | m} -m managed-system -t target-managed-system {-p partition-name | --id partition-ID} [-i input-data] [-w wait-time] [-v] [--json]", "migrlpar -o s -m managed-system {-p partition-name | --id partition-ID}"],
+  summary: "validates, performs, stops and recovers partition migrations",
+  synopsis: ["migrlpar -o {v | m} -m managed-system -t target-managed-system {-p partition-name | --id partition-ID} [-i input-data] [-w wait-time] [-v] [--json]", "migrlpar -o s -m managed-system {-p partition-name | --id partition-ID}", "migrlpar -o r -m managed-system {-p partition-name | --id partition-ID} [--force]"],
   options: [
-    { name: "-o", argument: "operation", help: "v validates; m validates, then migrates; s stops a migration before the hand-over", required: true, values: ["v", "m", "s", "r", "set"] },
-    { ...SYSTEM_OPTION, help: "the managed system on which the partition is" },
+    { name: "-o", argument: "operation", help: "v validates; m validates, then migrates; s stops a migration before the hand-over; r finishes or undoes one that stands", required: true, values: ["v", "m", "s", "r", "set"] },
+    { ...SYSTEM_OPTION, help: "the managed system on which the partition is; for r either of the two" },
     { name: "-t", argument: "target-managed-system", help: "the managed system to which the partition moves; for v and m" },
     ...LPAR_OPTIONS,
     { name: "-i", argument: "input-data", help: "source_msp_id, source_msp_name, dest_msp_id, dest_msp_name, dest_lpar_id, virtual_scsi_mappings=client-slot/VIOS-name/VIOS-ID[,...], virtual_fc_mappings=client-slot/VIOS-name/VIOS-ID[/[VIOS-slot][/port]][,...]" },
@@ -25,7 +26,7 @@ export const migrlpar: Command = {
     { name: "-v", argument: null, help: "prints the progress while it runs" },
     { name: "--json", argument: null, help: "prints the result as one line of JSON at the end (ours)" },
     { name: "--nodetails", argument: null, help: "leaves out what to do about each message" },
-    { name: "--force", argument: null, help: "for recovery", withoutEffect: true },
+    { name: "--force", argument: null, help: "with r: does what only a person can decide (docs/recovery.md); run r without it first and read what it says" },
     ...STRICTNESS.map((name) => ({ name, argument: "level", help: "strictness of one rule", withoutEffect: true })),
   ],
   details: [
@@ -35,9 +36,10 @@ export const migrlpar: Command = {
   ],
   run: async (options, context) => {
     const operation = options.get("-o");
-    if (operation === "set" || operation === "r") throw new OlpmError("unsupported", `migrlpar -o ${operation} is not available in this version.`, { action: operation === "r" ? "A console takes up the migrations that it began by itself when it starts." : undefined });
+    if (operation === "set") throw new OlpmError("unsupported", `migrlpar -o ${operation} is not available in this version.`);
     const source = systemOf(options, context);
     const lpar = lparOf(options, context, source);
+    if (operation === "r") return recover(source, lpar.lparId, options, context);
     if (operation === "s") {
       if (options.has("-t")) throw invalidParameter("-t");
       await context.mobility.stop(source, lpar.lparId);
@@ -68,6 +70,14 @@ async function migrate(request: MobilityRequest, options: Options, context: Comm
   print(result.findings, options, context);
   if (options.has("--json") && result.record) context.io.stdout(`${JSON.stringify(result.record)}\n`);
   return result.ok ? 0 : 1;
+}
+
+/** Prints nothing on success; otherwise why, and what each of the two systems says (hmc-cli 2.12). */
+async function recover(system: ManagedSystem, lparId: LparId, options: Options, context: CommandContext): Promise<number> {
+  if (options.has("-t")) throw invalidParameter("-t");
+  const { ok, findings } = await context.mobility.recover(system, lparId, { force: options.has("--force"), signal: context.signal });
+  print(findings, options, context);
+  return ok ? 0 : 1;
 }
 
 /** Errors come first already; all go to standard error, as clients expect (hmc-cli 1.7). */

@@ -19,6 +19,8 @@ export interface FollowOptions {
   readonly source: ManagedSystem;
   readonly id: MigrationId;
   readonly onProgress: (record: MigrationRecord) => void;
+  /** repeats the start of the copy; harmless when it is under way */
+  readonly start: () => Promise<unknown>;
   /** the operator wants it stopped */
   readonly stop: AbortSignal;
   /** this console ends */
@@ -53,6 +55,8 @@ export async function followCopy(options: FollowOptions): Promise<void> {
       if (latest) {
         if (latest.status === "undoing" || latest.status === "failed" || latest.status === "stopped") throw fromRecord(latest.error);
         if (reached(latest, "confirm") || latest.status === "succeeded") return;
+        // A source that was restarted before it wrote down that it began does not begin by itself. What cannot be asked now is asked again.
+        if (!reached(latest, "copy")) await options.start().catch((error: unknown) => (toOlpmError(error, "").reportedBy === undefined ? undefined : Promise.reject(error)));
       }
       const timer = new AbortController();
       await Promise.race([new Promise<void>((resolve) => (wake = resolve)), delay(ASK_EVERY_MS, timer.signal, clock).catch(() => undefined)]);

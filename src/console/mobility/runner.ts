@@ -6,21 +6,28 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { realClock, type Clock } from "../../kit/clock.js";
 import { OlpmError, operatorLine, toOlpmError } from "../../kit/errors.js";
 import type { Logger } from "../../kit/log.js";
+import { delay } from "../../kit/wait.js";
 import type { LparId, MigrationId } from "../../model/ids.js";
 import type { LparView } from "../../model/lpar.js";
 import type { MigrationEnd, MigrationRecord } from "../../model/migration.js";
 import { definitionToMove } from "../../mobility/definition.js";
+import type { decideRecovery, RecoveryRowName } from "../../mobility/recovery.js";
 import { validate, type Validation } from "../../mobility/plan.js";
-import { parseEntry, type JournalEntry } from "../../saga/journal.js";
+import { parseEntry, replay, type JournalEntry } from "../../saga/journal.js";
 import { runSaga, type SagaOutcome } from "../../saga/saga.js";
-import type { Finding, ManagedSystem, MigrationResult, Mobility, MobilityRequest, ValidationResult } from "../contract.js";
+import type { Finding, ManagedSystem, MigrationResult, Mobility, MobilityRequest, RecoveryResult, ValidationResult } from "../contract.js";
 import type { ConsoleInventory } from "../inventory/inventory.js";
 import { gatherFacts, waitMs } from "./facts.js";
-import { followCopy, reached } from "./follow.js";
+import { followCopy } from "./follow.js";
+import { recoverMigration, recoverPartition, settleSafely, type RecoverParts } from "./recover.js";
 import { asRecordError, POINT_OF_NO_RETURN, STEPS, type MigrationContext, type MigrationParams } from "./steps.js";
 
 /** Pause between two tries of a step after the hand-over. */
 const RETRY_MS = 1_000;
+/** The source takes a migration whose console is silent for long as nobody's (system/migration/recovery.ts, LEASE_MS). */
+const HEARTBEAT_MS = 10_000;
+/** Between two looks at migrations that are left somewhere. */
+const TAKE_UP_MS = 30_000;
 
 export interface RunnerOptions {
   readonly inventory: Pick<ConsoleInventory, "systems" | "system" | "lpar" | "onMigration" | "onConnected">;
@@ -30,6 +37,11 @@ export interface RunnerOptions {
   readonly clock?: Clock;
   readonly newId?: () => string;
   readonly newTicket?: () => string;
+  /** told of each step of a saga */
+  readonly onStep?: (step: string, event: JournalEntry["event"]) => void;
+  readonly decide?: typeof decideRecovery;
+  /** told which row of the recovery table fitted, at each look */
+  readonly onRecovery?: (row: RecoveryRowName) => void;
   readonly check?: (request: MobilityRequest, lpar: LparView, signal: AbortSignal) => Promise<Validation>;
 }
 const newTicket = () => randomBytes(32).toString("base64url");
@@ -44,13 +56,14 @@ class Runner implements Mobility {
   readonly #clock: Clock;
   readonly #end = new AbortController();
   readonly #driving = new Map<string, Promise<unknown>>();
+  readonly #takingUp = new Set<string>();
   readonly #forget: () => void;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
     this.#clock = options.clock ?? realClock;
     this.#forget = options.inventory.onConnected((system) => void this.#takeUp(system));
-    for (const system of options.inventory.systems()) if (system.connected) void this.#takeUp(system);
+    void this.#lookAfter();
   }
 
   async validate(request: MobilityRequest, signal: AbortSignal): Promise<ValidationResult> {
@@ -98,6 +111,10 @@ class Runner implements Mobility {
     await source.client.call("migration.stop", { id: record.id });
   }
 
+  recover(system: ManagedSystem, lparId: LparId, { force, signal }: { readonly force: boolean; readonly signal: AbortSignal }): Promise<RecoveryResult> {
+    return recoverPartition({ ...this.#recoverParts(), signal }, system, lparId, force);
+  }
+
   async close(): Promise<void> {
     this.#forget();
     this.#end.abort(new OlpmError("aborted", "this console ends; the migration goes on and can be taken up"));
@@ -120,9 +137,17 @@ class Runner implements Mobility {
       source,
       destination,
       clock: this.#clock,
-      follow: () => followCopy({ inventory: this.#options.inventory, source, id, onProgress: how.onProgress, stop: how.stop, end: this.#end.signal, clock: this.#clock }),
+      stop: how.stop,
+      follow: (start) => followCopy({ start, inventory: this.#options.inventory, source, id, onProgress: how.onProgress, stop: how.stop, end: this.#end.signal, clock: this.#clock }),
       warn: (hsc, message, action) => how.warnings.push({ severity: "warning", hsc, message, action }),
     };
+    const over = new AbortController();
+    const beating = (async () => {
+      for (;;) {
+        await delay(HEARTBEAT_MS, over.signal, this.#clock);
+        await source.client.call("migration.get", { id }, { signal: over.signal }).catch(() => undefined);
+      }
+    })().catch(() => undefined); // ended by `over`
     const work = (async () => {
       if (how.fresh) await append({ params });
       // Until the copy begins, a stop is the console's to see; then it is the source system's.
@@ -142,19 +167,32 @@ class Runner implements Mobility {
         retryMs: RETRY_MS,
         signal: this.#end.signal,
         clock: this.#clock,
-        onStep: (step, event, error) => log.info({ step, event, ...(error ? { error: error.message } : {}) }, "step"),
+        onStep: (step, event, error) => {
+          this.#options.onStep?.(step, event);
+          log.info({ step, event, ...(error ? { error: error.message } : {}) }, "step");
+        },
       });
-      if (outcome.kind === "undone") await this.#endFailed(params, source, outcome);
+      if (outcome.kind === "undone") await this.#endFailed(params, where, outcome);
       log.info({ outcome: outcome.kind }, "migration over");
       return outcome;
     })();
     this.#driving.set(id, work);
-    return work.finally(() => this.#driving.delete(id));
+    return work.finally(async () => {
+      over.abort();
+      await beating;
+      this.#driving.delete(id);
+    });
   }
 
-  async #endFailed(params: MigrationParams, source: ManagedSystem, outcome: Extract<SagaOutcome, { kind: "undone" }>): Promise<void> {
-    const status = outcome.error.code === "aborted" ? "stopped" : "failed";
-    await source.client.call("migration.endFailed", { id: params.id, status, error: asRecordError(outcome.error) }, { deadlineMs: 60_000 });
+  /** Closes the record of a migration that was undone. One that turns out to have been handed over all the same is settled by the recovery table instead. */
+  async #endFailed(params: MigrationParams, { source }: Pick<MobilityRequest, "source">, outcome: Extract<SagaOutcome, { kind: "undone" }>): Promise<void> {
+    const { id } = params;
+    try {
+      await source.client.call("migration.endFailed", { id, status: outcome.error.code === "aborted" ? "stopped" : "failed", error: asRecordError(outcome.error) }, { deadlineMs: 60_000 });
+    } catch (thrown) {
+      if (toOlpmError(thrown, "").hsc !== "OLPM-S01") throw thrown;
+      await recoverMigration(this.#recoverParts(), await source.client.call("migration.get", { id }), false);
+    }
   }
 
   async #result(params: MigrationParams, where: Pick<MobilityRequest, "source" | "destination">, outcome: SagaOutcome, warnings: readonly Finding[], validateAt: string): Promise<MigrationResult> {
@@ -163,9 +201,11 @@ class Runner implements Mobility {
     // The destination knows when the partition ran there; the source hears of it later.
     const { resume, confirm } = theirs?.phaseStartedAt ?? {};
     const record = mine && { ...mine, stoppedMs: mine.stoppedMs ?? theirs?.stoppedMs ?? null, destination: theirs?.destination ?? mine.destination, phaseStartedAt: { validate: validateAt, ...mine.phaseStartedAt, ...(resume === undefined ? {} : { resume }), ...(confirm === undefined ? {} : { confirm }) } };
+    // An undo that came too late undid nothing: what the source's record says has happened.
+    const moved = outcome.kind === "done" || record?.status === "succeeded";
     // The destination owns it and could not let it run: moved, but not well.
-    if (outcome.kind === "done" && theirs?.error) return { ok: false, findings: [{ severity: "error", hsc: theirs.error.hsc ?? "OLPM-R02", message: theirs.error.message, action: theirs.error.action ?? "" }, ...warnings], record };
-    if (outcome.kind === "done") return { ok: true, findings: warnings, record };
+    if (moved && theirs?.error) return { ok: false, findings: [{ severity: "error", hsc: theirs.error.hsc ?? "OLPM-R02", message: theirs.error.message, action: theirs.error.action ?? "" }, ...warnings], record };
+    if (moved) return { ok: true, findings: warnings, record };
     const cause: Finding = { severity: "error", hsc: outcome.error.hsc ?? "HSCLA2CF", message: outcome.error.message, action: outcome.error.action ?? "" };
     const left = outcome.left.map(({ step, error }): Finding => ({ severity: "error", hsc: "OLPM-R01", message: `Undoing ${step} did not succeed: ${operatorLine(error)}`, action: "It is tried again when the managed system can be reached; migrlpar -o r does it now." }));
     const state = where.source.lpars().find((lpar) => lpar.lparId === params.lparId)?.state;
@@ -174,17 +214,35 @@ class Runner implements Mobility {
     return { ok: false, findings: [cause, ...left, ...warnings, where_], record };
   }
 
-  /** Open migrations of this console that nobody drives: after a crash of the console, or an undo that could not reach a system. */
+  async #lookAfter(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      for (const system of this.#options.inventory.systems()) if (system.connected) void this.#takeUp(system);
+      await delay(TAKE_UP_MS, this.#end.signal, this.#clock).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Open migrations that nobody drives: after a crash of the console, or an undo that could not reach a system. Those that this console began go on as sagas;
+   * of the others it does what is safe, in case the two systems can not reach each other.
+   */
   async #takeUp(system: ManagedSystem): Promise<void> {
     try {
       const { records } = await system.client.call("migration.list", { history: false });
-      for (const record of records.filter((one) => one.console === this.#options.consoleName && !this.#driving.has(one.id))) {
-        if (record.role === "source") await this.#resume(system, record);
-        else await this.#resolveDestination(system, record);
+      for (const record of records.filter((one) => !this.#driving.has(one.id) && !this.#takingUp.has(one.id))) {
+        this.#takingUp.add(record.id);
+        try {
+          if (record.console === this.#options.consoleName && record.role === "source") await this.#resume(system, record);
+          else await settleSafely(this.#recoverParts(), record);
+        } finally {
+          this.#takingUp.delete(record.id);
+        }
       }
     } catch (error) {
-      this.#options.log.warn({ err: error, system: system.name }, "looking for migrations to take up failed");
+      if (!this.#end.signal.aborted) this.#options.log.warn({ err: error, system: system.name }, "looking for migrations to take up failed");
     }
+  }
+  #recoverParts(): RecoverParts {
+    return { inventory: this.#options.inventory, clock: this.#clock, signal: this.#end.signal, onRow: this.#options.onRecovery, decide: this.#options.decide };
   }
 
   async #resume(source: ManagedSystem, record: MigrationRecord): Promise<void> {
@@ -197,21 +255,12 @@ class Runner implements Mobility {
       await source.client.call("migration.endFailed", { id: record.id, status: "failed", error: asRecordError(new OlpmError("migration-failed", "The console ended before the migration began.", { hsc: "HSCLA2CF" })) });
       return;
     }
+    const journal = entries.slice(1).map(parseEntry);
+    const { state } = await source.client.call("migration.facts", { id: record.id, role: "source" });
+    // An undo that was begun too late is none: the saga can not go back, and recovery goes forward.
+    if (["released", "gone"].includes(state) && replay(STEPS.map((step) => step.name), journal).direction === "undo") return settleSafely(this.#recoverParts(), record);
     const destination = this.#options.inventory.system(params.destination.system);
     const never = new AbortController().signal;
-    void this.#drive(params, { source, destination }, entries.slice(1).map(parseEntry), { stop: never, onProgress: () => undefined, warnings: [], fresh: false }).catch((error: unknown) => log.error({ err: toOlpmError(error, "taking up the migration") }, "a migration could not be taken up"));
-  }
-
-  /** A reservation whose source has closed the case: finished or undone as the source's record says. */
-  async #resolveDestination(destination: ManagedSystem, record: MigrationRecord): Promise<void> {
-    const source = this.#options.inventory.system(record.source.system);
-    if (!source.connected) return; // looked at again when it is
-    const theirs = await source.client.call("migration.get", { id: record.id }).catch((error: unknown) => {
-      if (toOlpmError(error, "").code === "not-found") return null;
-      throw error;
-    });
-    if (theirs !== null && theirs.endedAt === null) return;
-    if (theirs?.status === "succeeded") await destination.client.call("migration.finish", { id: record.id });
-    else if (theirs === null || !reached(theirs, "handOver")) await destination.client.call("migration.abandon", { id: record.id, error: theirs?.error ?? null });
+    void this.#drive(params, { source, destination }, journal, { stop: never, onProgress: () => undefined, warnings: [], fresh: false }).catch((error: unknown) => log.error({ err: toOlpmError(error, "taking up the migration") }, "a migration could not be taken up"));
   }
 }

@@ -41,8 +41,10 @@ export interface MigrationContext {
   readonly source: ManagedSystem;
   readonly destination: ManagedSystem;
   readonly clock: Clock;
-  /** runs until the two systems have decided. @throws the recorded error when the partition stays on the source */
-  readonly follow: () => Promise<void>;
+  /** the operator wants it stopped */
+  readonly stop: AbortSignal;
+  /** runs until the two systems have decided; `start` is repeated to a source that has forgotten it in a restart. @throws the recorded error when the partition stays on the source */
+  readonly follow: (start: () => Promise<unknown>) => Promise<void>;
   /** warnings found on the way */
   readonly warn: (hsc: string, message: string, action: string) => void;
 }
@@ -54,6 +56,7 @@ const UNDO_AWAY_MS_MAX = 60_000;
 const STORAGE_MS_MAX = 60_000;
 /** The undo does not wait longer for scripts that hear of the failure: what hinders them may be what made the migration fail, and the destination holds resources. */
 const TELL_FAILURE_MS_MAX = 5_000;
+const ASK_AGAIN_MS = 1_000;
 
 export const asRecordError = (error: OlpmError): MigrationError => ({ code: error.code, message: error.message, hsc: error.hsc ?? null, action: error.action ?? null, reportedBy: error.reportedBy ?? null });
 
@@ -119,9 +122,20 @@ export const STEPS: readonly MigrationStep[] = [
   {
     name: POINT_OF_NO_RETURN,
     does: "copy, suspend, hand over and resume, which the two systems agree alone; the console follows",
-    run: async ({ params, source, destination, follow, clock }) => {
-      await on(clock, source)("migration.start", { id: params.id, peer: destination.endpoint });
-      await follow();
+    run: async ({ params, source, destination, follow, clock, stop }) => {
+      // Whether a start whose answer was lost has begun the copy, nobody knows but the source: it is asked until it answers, or the operator gives up.
+      const start = () => source.client.call("migration.start", { id: params.id, peer: destination.endpoint });
+      for (;;) {
+        try {
+          await start();
+          break;
+        } catch (thrown) {
+          const error = toOlpmError(thrown, "starting the copy");
+          if (!["peer-lost", "timeout"].includes(error.code) || error.reportedBy !== undefined || stop.aborted) throw thrown;
+          await delay(ASK_AGAIN_MS, undefined, clock);
+        }
+      }
+      await follow(start);
       return null;
     },
   },

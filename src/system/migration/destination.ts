@@ -10,11 +10,11 @@
  */
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import type { Logger } from "../../kit/log.js";
-import { until, within } from "../../kit/wait.js";
+import { delay, until, within } from "../../kit/wait.js";
 import type { LparId, SlotNumber } from "../../model/ids.js";
 import type { LparDefinition, ResourceConfig, StorageMapping } from "../../model/lpar.js";
-import { NO_PROGRESS, type MigrationError, type MigrationRecord } from "../../model/migration.js";
-import { ownershipStep } from "../../model/ownership.js";
+import { NO_PROGRESS, type DestinationFacts, type MigrationError, type MigrationRecord, type SourceFacts } from "../../model/migration.js";
+import { ownershipStep, type Ownership } from "../../model/ownership.js";
 import type { Params, Result } from "../../wire/rpc.js";
 import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
 import type { SystemSystem } from "../../wire/system-system.js";
@@ -25,14 +25,18 @@ import { placeLogPart } from "./console-log.js";
 import { tellGuest } from "./guest.js";
 import type { MigrationParts } from "./index.js";
 import { asMigrationError, isOpen, type Records } from "./records.js";
+import { detailOf } from "./source.js";
 
 /** The source's message with the rest of the console log is worth this much waiting, no more: the partition is stopped. */
 const TAIL_MS_MAX = 250;
 /** How long one call of the source waits for the decision before it is told `undecided` and asks again. */
 const DECIDE_MS_MAX = 20_000;
 const SETTLE_MS_MAX = 5_000;
+/** Between two tries of what an owner, or a side that declines, must bring about. */
+const AGAIN_MS = 1_000;
 
 type Outcome = "owned" | "declined";
+const DECLINED_BY_RECOVERY = () => new OlpmError("migration-failed", "The destination had not taken the partition's state and declined it in a recovery.", { hsc: "HSCLA2CF" });
 type Released = { readonly stoppedForMs: number; readonly at: number };
 
 /** What lives only as long as this process. */
@@ -42,9 +46,14 @@ interface Waiting {
   readonly decide: (outcome: Outcome) => void;
   readonly released: Promise<Released>;
   readonly hearReleased: (released: Released) => void;
-  gates: Promise<void> | undefined;
+  /** true when the LUNs are open, as far as this process knows */
+  gates: Promise<boolean> | undefined;
   watching: Promise<void> | undefined;
   lost: OlpmError | undefined;
+  /** it is given up here: the LUNs are not opened any more */
+  closing: boolean;
+  /** being undone: nothing is taken over any more, and nothing is decided before it is done */
+  abandoning: boolean;
 }
 
 export class DestinationSide {
@@ -63,7 +72,7 @@ export class DestinationSide {
     const hypervisor = this.#hypervisor;
     const known = this.#records.find(params.id);
     if (known) {
-      if (known.record.endedAt !== null) throw new OlpmError("wrong-state", "this migration has ended here");
+      if (known.record.endedAt !== null || known.record.status === "undoing") throw new OlpmError("wrong-state", "this migration has ended here, or is being undone");
       return { lparId: known.record.destination.lparId };
     }
     const { name } = params.definition;
@@ -120,7 +129,7 @@ export class DestinationSide {
   }
 
   async attachStorage(id: string): Promise<{ storage: StorageMapping[] }> {
-    const row = this.#open(id);
+    const row = this.#going(id);
     const { lparId } = row.record.destination;
     await this.#hypervisor.hold("reserved");
     const { storage } = this.#hypervisor.row(lparId);
@@ -140,7 +149,7 @@ export class DestinationSide {
   }
 
   async startShell(id: string): Promise<void> {
-    const { lparId } = this.#open(id).record.destination;
+    const { lparId } = this.#going(id).record.destination;
     if (this.#hypervisor.process(lparId)) return;
     const process = await this.#hypervisor.startProcess(lparId, { incoming: true });
     await process.listenIncoming(incomingSocket(process.spec.dir));
@@ -148,7 +157,7 @@ export class DestinationSide {
   }
 
   async openMover(id: string, mspLparId: LparId): Promise<Result<ConsoleSystem, "migration.openDestinationMover">> {
-    const row = this.#open(id);
+    const row = this.#going(id);
     const process = this.#hypervisor.process(row.record.destination.lparId);
     if (!process || row.ticket === null) throw new OlpmError("wrong-state", "the partition's process must wait for state before the mover is opened");
     return this.#hypervisor.vios(mspLparId).client.call("mover.receive", { id: row.record.id, ticket: row.ticket, takeSocket: incomingSocket(process.spec.dir) });
@@ -166,10 +175,20 @@ export class DestinationSide {
     if (!row || row.record.endedAt !== null) return;
     const { lparId } = row.record.destination;
     this.#assertNotOwned(id, lparId);
-    this.#waitingOf(id).abort.abort(new OlpmError("aborted", "the migration was undone"));
-    await this.#waitingOf(id).watching;
-    this.#assertNotOwned(id, lparId); // the state may have become complete while we waited
-    await this.#takeDown(row.record);
+    const waiting = this.#waitingOf(id);
+    // Written down first: an undo that is interrupted half-way is gone on with, and nothing goes forward here any more.
+    if (row.record.status !== "undoing") this.#records.change(id, (now) => ({ ...now, status: "undoing", error: now.error ?? error }));
+    waiting.abandoning = true;
+    waiting.closing = true;
+    waiting.abort.abort(new OlpmError("aborted", "the migration was undone"));
+    try {
+      await waiting.watching;
+      this.#assertNotOwned(id, lparId); // the state may have become complete while we waited
+      await waiting.gates; // an opening that is under way must not come after what follows
+      await this.#takeDown(row.record);
+    } finally {
+      waiting.abandoning = false;
+    }
     this.#hypervisor.store.transaction(() => {
       if (this.#hypervisor.store.lpar(lparId)?.migrationId === id) {
         // Declined first: should the source release it all the same, the answer it finds here is final.
@@ -180,7 +199,7 @@ export class DestinationSide {
       this.#records.put({ ...this.#records.get(id), outcome: "declined" });
       this.#records.end(id, error?.code === "aborted" ? "stopped" : "failed", error);
     });
-    this.#waitingOf(id).decide("declined");
+    waiting.decide("declined");
     this.#waiting.delete(id);
   }
 
@@ -188,6 +207,8 @@ export class DestinationSide {
     const row = this.#records.get(id);
     if (row.record.endedAt !== null) return;
     if (row.outcome !== "owned") throw new OlpmError("wrong-state", "this system does not own the partition yet");
+    // An ended record is not taken up after a restart, so it must not end before the partition has run.
+    if (row.record.type === "active" && row.record.phase === "resume" && this.#hypervisor.process(row.record.destination.lparId)) throw new OlpmError("wrong-state", "the partition does not run on this system yet", { retryable: true });
     await this.closeMover(id);
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.update(row.record.destination.lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null, storage: [], fc: [] } : now));
@@ -209,18 +230,25 @@ export class DestinationSide {
   async released(params: Params<SystemSystem, "handover.released">, signal: AbortSignal): Promise<Result<SystemSystem, "handover.released">> {
     const row = this.#records.get(params.id);
     if (row.record.generation !== params.generation) throw new OlpmError("conflict", `generation ${params.generation} was handed over, ${row.record.generation} is reserved here`);
-    if (row.outcome === null && row.record.type === "inactive") this.#ownStopped(row, params);
+    if (row.outcome === null && row.record.status === "undoing") {
+      // It is being undone here, or that was interrupted: then the source's word is the reason to end it.
+      if (!this.#waitingOf(params.id).abandoning) await this.decline(params.id);
+    } else if (row.outcome === null && row.record.type === "inactive") this.#ownStopped(row, params);
     else if (row.outcome === null) {
       const waiting = this.#waitingOf(params.id);
       this.#records.enter(params.id, "handOver");
       if (params.consoleLogTail !== "") placeLogPart(this.#parts.logs, this.#hypervisor.view(row.record.destination.lparId).runtime.consoleLog, params.consoleLogOffset, params.consoleLogTail);
-      waiting.gates ??= this.#openGates(row.record.destination.lparId);
-      waiting.gates.catch(() => undefined); // takeOver() awaits it and decides
+      // Nobody is left who could take the state: that is said at once.
+      if (!this.#hypervisor.process(row.record.destination.lparId) && !waiting.watching) await this.decline(params.id);
+      else {
+        this.#watch(params.id);
+        this.#openEarly(waiting, row.record.destination.lparId);
+      }
       waiting.hearReleased({ stoppedForMs: params.stoppedForMs, at: this.#hypervisor.clock.now() });
       await within(waiting.decided, DECIDE_MS_MAX, "the decision", signal, this.#hypervisor.clock).catch(() => undefined);
     }
     const now = this.#records.get(params.id);
-    return { outcome: now.outcome ?? "undecided", stoppedMs: now.record.stoppedMs, reason: now.outcome === "declined" ? (now.record.error?.message ?? "") : "" };
+    return { outcome: now.outcome === "owned" || now.outcome === "declined" ? now.outcome : "undecided", stoppedMs: now.record.stoppedMs, reason: now.outcome === "declined" ? (now.record.error?.message ?? "") : "" };
   }
 
   /** Takes a partition that is not activated: there is no state to wait for, so the source's word is enough. The gates stay closed until it is activated. */
@@ -235,26 +263,72 @@ export class DestinationSide {
     this.#hypervisor.log.info({ migration_id: record.id, lpar: record.lparName }, "partition belongs to this system");
   }
 
-  outcome(id: string): Result<SystemSystem, "handover.outcome"> {
+  /** What this side finds. */
+  async facts(id: string): Promise<DestinationFacts> {
     const row = this.#records.find(id);
-    return { outcome: row ? (row.outcome ?? "undecided") : "unknown" };
+    if (!row || row.record.role !== "destination") return { role: "destination", state: "none", process: "unknown", generation: null, detail: "" };
+    const { record } = row;
+    const lpar = this.#hypervisor.store.lpar(record.destination.lparId);
+    const mine = lpar?.migrationId === id ? lpar : undefined;
+    const state = mine === undefined ? "ended" : await (this.#hypervisor.process(record.destination.lparId)?.state().catch(() => "unknown" as const) ?? "ended");
+    // A partition that is not activated has no state to wait for: it waits for the source's word.
+    const process = record.type === "inactive" && mine?.ownership.kind === "reserved" ? "waiting" : state === "ended" ? "none" : state === "paused" || state === "io-error" ? "stopped" : state;
+    return { role: "destination", state: stateOf(row, mine?.ownership.kind), process, generation: record.generation, detail: detailOf(record) };
   }
 
-  /** Takes up, after a restart of this process, what the record and the partition's process say. */
-  async resume(row: MigrationRow): Promise<void> {
+  /** Recovery: takes over what is complete, by the same way as ever. */
+  takeOver(id: string): void {
+    this.#going(id);
+    this.#watch(id);
+  }
+
+  /** Recovery: says durably that this side never will. @throws wrong-state when it owns the partition */
+  async decline(id: string): Promise<void> {
+    const { lparId } = this.#open(id).record.destination;
+    this.#assertNotOwned(id, lparId);
+    const waiting = this.#waitingOf(id);
+    waiting.lost ??= DECLINED_BY_RECOVERY();
+    waiting.abort.abort(waiting.lost);
+    await waiting.watching;
+    if (this.#records.get(id).outcome === null) await this.#decline(id, waiting.lost);
+  }
+
+  /** Recovery: a person had said that this side is lost, and the source went on with a newer generation. Ends what is here of the partition. */
+  async giveWay(id: string): Promise<void> {
+    const row = this.#open(id);
+    const { lparId } = row.record.destination;
+    if (row.outcome !== "owned") throw new OlpmError("wrong-state", "this system does not own the partition");
+    this.#hypervisor.log.error({ migration_id: id, lpar: row.record.lparName }, "the source went on by an operator's word; the partition is ended here");
+    await this.#takeDown(row.record);
+    this.#hypervisor.store.transaction(() => {
+      if (this.#hypervisor.store.lpar(lparId)?.migrationId === id) {
+        this.#hypervisor.own(lparId, { type: "remove" });
+        this.#hypervisor.dropRow(lparId);
+      }
+      this.#records.put({ ...this.#records.get(id), outcome: "declined" });
+      this.#records.end(id, "failed", asMigrationError(new OlpmError("migration-failed", "An operator declared this system lost; the partition went on on the source and was ended here.")));
+    });
+    this.#waiting.delete(id);
+  }
+
+  /** Takes up, after a restart of this process, what the record and the partition's process say. `askSource`: whether the source went on without us. */
+  async resume(row: MigrationRow, askSource: () => Promise<SourceFacts | null>): Promise<void> {
     const { record } = row;
     const { lparId } = record.destination;
     const ownership = this.#hypervisor.store.lpar(lparId)?.ownership;
     if (ownership?.kind === "owner" && row.outcome === "owned") {
-      // The record is durable before the partition runs; a crash in between left it stopped here, and it is ours.
-      const process = this.#hypervisor.process(lparId);
-      if (process && (await process.state()) === "loaded") {
-        await this.#openGates(lparId);
-        await this.#run(record, null);
-      }
+      // The record is durable before the partition runs; a crash in between left it stopped here, and it is ours. What runs is only counted.
+      const waiting = this.#waitingOf(record.id);
+      const state = await this.#hypervisor.process(lparId)?.state();
+      if (state === "loaded") waiting.watching ??= this.#run(record, null).then(() => undefined, (error: unknown) => this.#hypervisor.log.error({ err: error, migration_id: record.id }, "an owned partition could not be run"));
+      else this.#records.enter(record.id, "confirm");
     } else if (ownership?.kind === "reserved") {
-      if (this.#hypervisor.process(lparId)) this.#watch(record.id);
-      else if (record.phase !== "prepare") await this.#decline(record.id, new OlpmError("migration-failed", "the partition's process ended on the destination while its managed system was restarted"));
+      const process = this.#hypervisor.process(lparId);
+      // While we were away a person may have said that we are lost; who can ask, asks before it runs anything.
+      if (process && (await process.state().catch(() => "unknown")) === "loaded" && (await askSource())?.alone) return;
+      if (process && record.status === "running") this.#watch(record.id);
+      else if (record.status === "undoing" || record.phase !== "prepare")
+        void this.#decline(record.id, new OlpmError("migration-failed", "the partition's process ended on the destination while its managed system was restarted")).catch((error: unknown) => this.#hypervisor.log.error({ err: error, migration_id: record.id }, "declining was interrupted; recovery goes on with it"));
     }
   }
 
@@ -282,7 +356,7 @@ export class DestinationSide {
         const error = toOlpmError(thrown, "receiving the partition's state");
         if (error.code === "aborted" && !waiting.lost) return; // abandon() goes on from here
         log.warn({ err: error }, "the partition can not be taken over; it never will run here");
-        await this.#decline(id, error);
+        await this.#decline(id, error).catch((cause: unknown) => log.error({ err: cause }, "declining was interrupted; recovery goes on with it"));
       } finally {
         unwatch();
       }
@@ -292,8 +366,9 @@ export class DestinationSide {
   async #takeOver(id: string, waiting: Waiting, log: Logger): Promise<void> {
     const { record } = this.#records.get(id);
     const { lparId } = record.destination;
+    this.#openEarly(waiting, lparId); // a complete state proves that the source has closed them
     const released = await within(waiting.released, TAIL_MS_MAX, "the source's message", undefined, this.#hypervisor.clock).catch(() => undefined);
-    await (waiting.gates ??= this.#openGates(lparId));
+    await waiting.gates;
     await this.#hypervisor.hold("loaded");
     await this.#assertCanRun(lparId, waiting);
     this.#hypervisor.store.transaction(() => {
@@ -318,7 +393,14 @@ export class DestinationSide {
     const { lparId } = record.destination;
     const process = this.#hypervisor.process(lparId);
     if (!process) throw new OlpmError("wrong-state", "the partition's process has ended");
-    await process.run();
+    // The LUNs are open by now, unless opening them early failed.
+    let open = await this.#waitingOf(record.id).gates;
+    await this.#untilDone("the partition could not run yet", record, async () => {
+      if (!this.#hypervisor.process(lparId)) throw new OlpmError("aborted", "the partition's process has ended");
+      if (open !== true) await this.#hypervisor.setGates(lparId, "open");
+      open = true;
+      await process.run();
+    });
     const stoppedMs = released === null ? null : Math.round(released.stoppedForMs + this.#hypervisor.clock.now() - released.at);
     await process.announce().catch((error: unknown) => this.#hypervisor.log.warn({ err: error, migration_id: record.id }, "announcing the addresses failed; the LAN learns them from the partition's own traffic"));
     this.#records.change(record.id, (now) => this.#records.entered({ ...now, stoppedMs }, "confirm"));
@@ -337,10 +419,12 @@ export class DestinationSide {
       this.#waitingOf(id).decide("owned");
       return;
     }
-    await this.#hypervisor.endProcess(lparId);
+    this.#waitingOf(id).closing = true;
+    await this.#untilDone("the partition's process could not be ended yet", record, () => this.#hypervisor.endProcess(lparId));
+    await this.#waitingOf(id).gates; // an opening that is under way must not come after the closing
     // The source learns at once that nobody takes its stream any more.
     await this.#hypervisor.closeMover(record.destination.mspLparId, record.id, error.message).catch((cause: unknown) => this.#hypervisor.log.warn({ err: cause, migration_id: id }, "the mover could not be closed"));
-    await this.#hypervisor.setGates(lparId, "closed").catch((cause: unknown) => this.#hypervisor.log.warn({ err: cause, migration_id: id }, "closing the gates failed; no process is left that could write"));
+    await this.#untilDone("the LUNs could not be closed yet", record, () => this.#hypervisor.setGates(lparId, "closed"));
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.own(lparId, { type: "decline", migrationId: id });
       this.#records.put({ ...this.#records.get(id), outcome: "declined" });
@@ -354,13 +438,32 @@ export class DestinationSide {
     const row = this.#hypervisor.store.lpar(lparId);
     if (row?.migrationId !== record.id) return;
     await this.#hypervisor.endProcess(lparId);
-    await this.closeMover(record.id).catch((error: unknown) => this.#hypervisor.log.warn({ err: error, migration_id: record.id }, "the mover could not be closed"));
+    await this.closeMover(record.id);
     for (const mapping of row.storage) await this.#hypervisor.unmap(mapping);
     await removeFc(this.#hypervisor, row.fc);
   }
 
-  async #openGates(lparId: LparId): Promise<void> {
-    await this.#hypervisor.setGates(lparId, "open");
+  /** Opens the LUNs as soon as the source is known to have closed them, to save time; #run opens whatever this did not. */
+  #openEarly(waiting: Waiting, lparId: LparId): void {
+    if (waiting.closing) return;
+    waiting.gates ??= this.#hypervisor.setGates(lparId, "open").then(
+      () => true,
+      (error: unknown) => (this.#hypervisor.log.warn({ err: error }, "the LUNs could not be opened yet"), false),
+    );
+  }
+
+  /** Repeats what must be brought about; `aborted` ends it. */
+  async #untilDone(trouble: string, record: MigrationRecord, work: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (thrown) {
+        const error = toOlpmError(thrown, trouble);
+        if (error.code === "aborted") throw error;
+        this.#hypervisor.log.error({ err: error, migration_id: record.id, lpar: record.lparName }, `${trouble}; trying again`);
+        await delay(AGAIN_MS, undefined, this.#hypervisor.clock);
+      }
+    }
   }
 
   #chooseId(asked: LparId | null, atSource: LparId): LparId {
@@ -410,6 +513,12 @@ export class DestinationSide {
     if (!isOpen(row)) throw new OlpmError("wrong-state", "this migration has ended here");
     return row;
   }
+  /** for what goes forward */
+  #going(id: string): MigrationRow {
+    const row = this.#open(id);
+    if (row.record.status === "undoing") throw new OlpmError("wrong-state", "this migration is being undone here");
+    return row;
+  }
   #waitingOf(id: string): Waiting {
     let waiting = this.#waiting.get(id);
     if (!waiting) {
@@ -417,11 +526,18 @@ export class DestinationSide {
       let hearReleased!: (released: Released) => void;
       const decided = new Promise<Outcome>((resolve) => (decide = resolve));
       const released = new Promise<Released>((resolve) => (hearReleased = resolve));
-      waiting = { abort: new AbortController(), decided, decide, released, hearReleased, gates: undefined, watching: undefined, lost: undefined };
+      waiting = { abort: new AbortController(), decided, decide, released, hearReleased, gates: undefined, watching: undefined, lost: undefined, closing: false, abandoning: false };
       this.#waiting.set(id, waiting);
     }
     return waiting;
   }
+}
+
+/** The destination's state as its record and its ownership say. */
+function stateOf(row: MigrationRow, ownership: Ownership["kind"] | undefined): DestinationFacts["state"] {
+  if (row.record.endedAt !== null) return row.record.status === "succeeded" ? "finished" : "closed";
+  if (row.outcome === "owned") return "owner";
+  return ownership === "reserved" ? "reserved" : "declined";
 }
 
 const incomingSocket = (dir: string): string => `${dir}/in.sock`;

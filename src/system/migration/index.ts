@@ -1,5 +1,7 @@
 /** The migrations of a managed system behind the wire: what consoles and other systems may ask, and what a restart takes up. */
 import { OlpmError } from "../../kit/errors.js";
+import { Turns } from "../../kit/turns.js";
+import { decideRecovery, type RecoveryRowName } from "../../mobility/recovery.js";
 import type { ConsoleSystem } from "../../wire/console-system.js";
 import type { Handlers } from "../../wire/rpc.js";
 import type { SystemSystem } from "../../wire/system-system.js";
@@ -9,6 +11,7 @@ import { DestinationSide } from "./destination.js";
 import { tellGuest } from "./guest.js";
 import { PeerSystem, type ConnectPeer } from "./peer.js";
 import { isOpen, Records } from "./records.js";
+import { Recovery } from "./recovery.js";
 import { SourceSide } from "./source.js";
 
 type MigrationMethod = Exclude<Extract<keyof ConsoleSystem["methods"], `migration.${string}` | `journal.${string}`>, "migration.set">;
@@ -23,15 +26,25 @@ export interface Migrations {
 export interface MigrationParts {
   readonly connect: ConnectPeer;
   readonly logs: ConsoleLogs;
+  readonly turns: Turns;
+  readonly decide: typeof decideRecovery;
+  /** told which row of the recovery table fitted, at each look */
+  readonly onRecovery?: (row: RecoveryRowName) => void;
 }
 
 export function createMigrations(hypervisor: Hypervisor, given: Partial<MigrationParts> = {}): Migrations {
   const { config } = hypervisor;
-  const parts: MigrationParts = { connect: (endpoint, log) => new PeerSystem(endpoint, { tls: config.tls, self: `system:${config.name}`, log }), logs: fileLogs, ...given };
+  const parts: MigrationParts = { connect: (endpoint, log) => new PeerSystem(endpoint, { tls: config.tls, self: `system:${config.name}`, log }), logs: fileLogs, turns: new Turns(), decide: decideRecovery, ...given };
   const records = new Records(hypervisor);
   const source = new SourceSide(hypervisor, records, parts);
   const destination = new DestinationSide(hypervisor, records, parts);
+  const { turns } = parts;
+  const recovery = new Recovery({ hypervisor, records, parts, source, destination });
   const sideOf = (id: string) => (records.get(id).record.role === "source" ? source : destination);
+
+  const driven = <T>(id: string, caller: string, work: () => Promise<T>) => recovery.during(id, caller, work);
+  /** What changes one migration is done one after the other, so that a late call meets either what was before another one or what is after it. */
+  const inTurn = (id: string, caller: string, work: () => Promise<void> | void) => driven(id, caller, async () => (await turns.take(id, work), {}));
 
   const handlers: Migrations["handlers"] = {
     "migration.probeStorage": async ({ luns }, { signal }) => {
@@ -53,53 +66,33 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
       const process = hypervisor.process(lparId);
       return process ? tellGuest(process.guest, "check") : { answered: false, agreed: false, detail: "the partition does not run" };
     },
-    "migration.begin": async (params) => source.begin(params),
-    "migration.notifyGuest": ({ id, event }) => sideOf(id).notifyGuest(id, event),
-    "migration.openSourceMover": async ({ id, ticket, peer }) => {
-      await source.openMover(id, ticket, peer);
-      return {};
-    },
-    "migration.closeMover": async ({ id }) => {
-      await sideOf(id).closeMover(id);
-      return {};
-    },
-    "migration.start": async ({ id, peer }) => {
-      source.start(id, peer);
-      return {};
-    },
+    "migration.begin": (params, { caller }) => driven(params.id, caller, async () => source.begin(params)),
+    "migration.notifyGuest": ({ id, event }, { caller }) => driven(id, caller, () => sideOf(id).notifyGuest(id, event)),
+    "migration.openSourceMover": ({ id, ticket, peer }, { caller }) => inTurn(id, caller, () => source.openMover(id, ticket, peer)),
+    "migration.closeMover": ({ id }, { caller }) => inTurn(id, caller, () => sideOf(id).closeMover(id)),
+    "migration.start": ({ id, peer }, { caller }) => inTurn(id, caller, () => source.start(id, peer)),
+    // Not in its turn: it must end what holds the turn.
     "migration.stop": async ({ id }) => {
       await source.stop(id);
       return {};
     },
-    "migration.endFailed": async ({ id, status, error }) => {
-      await source.endFailed(id, status, error);
-      return {};
-    },
-    "migration.cleanSource": async ({ id }) => {
-      await source.clean(id);
-      return {};
-    },
-    "migration.reserve": async (params) => destination.reserve(params),
-    "migration.attachStorage": ({ id }) => destination.attachStorage(id),
-    "migration.startShell": async ({ id }) => {
-      await destination.startShell(id);
-      return {};
-    },
-    "migration.openDestinationMover": ({ id, mspLparId }) => destination.openMover(id, mspLparId),
-    "migration.abandon": async ({ id, error }) => {
-      await destination.abandon(id, error);
-      return {};
-    },
-    "migration.finish": async ({ id }) => {
-      await destination.finish(id);
-      return {};
-    },
-    "migration.get": async ({ id }) => records.get(id).record,
+    "migration.endFailed": ({ id, status, error }, { caller }) => inTurn(id, caller, () => source.endFailed(id, status, error)),
+    "migration.cleanSource": ({ id }, { caller }) => inTurn(id, caller, () => source.clean(id)),
+    "migration.reserve": (params, { caller }) => driven(params.id, caller, () => turns.take(params.id, () => destination.reserve(params))),
+    "migration.attachStorage": ({ id }, { caller }) => driven(id, caller, () => turns.take(id, () => destination.attachStorage(id))),
+    "migration.startShell": ({ id }, { caller }) => inTurn(id, caller, () => destination.startShell(id)),
+    "migration.openDestinationMover": ({ id, mspLparId }, { caller }) => driven(id, caller, () => turns.take(id, () => destination.openMover(id, mspLparId))),
+    "migration.abandon": ({ id, error }, { caller }) => inTurn(id, caller, () => destination.abandon(id, error)),
+    "migration.finish": ({ id }, { caller }) => inTurn(id, caller, () => destination.finish(id)),
+    "migration.facts": ({ id, role }) => recovery.facts(id, role),
+    "migration.settle": ({ id, step }) => recovery.settle(id, step),
+    "migration.get": ({ id }, { caller }) => driven(id, caller, async () => records.get(id).record),
     "migration.list": async ({ history }) => ({ records: records.list(history) }),
-    "journal.append": async ({ id, entry }) => {
-      hypervisor.store.appendJournal(id, entry);
-      return {};
-    },
+    "journal.append": ({ id, entry }, { caller }) =>
+      driven(id, caller, async () => {
+        hypervisor.store.appendJournal(id, entry);
+        return {};
+      }),
     "journal.read": async ({ id }) => ({ entries: hypervisor.store.journal(id) }),
   };
 
@@ -118,7 +111,11 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
       fromSource(params.id, caller);
       return destination.released(params, signal);
     },
-    "handover.outcome": async ({ id }) => destination.outcome(id),
+    "handover.facts": async ({ id, role }, { caller }) => {
+      const record = records.find(id)?.record;
+      if (record && ![record.source.system, record.destination.system].some((name) => caller === `system:${name}`)) throw new OlpmError("not-authorised", `${caller} takes no part in this migration`);
+      return recovery.facts(id, role);
+    },
   };
 
   return {
@@ -127,11 +124,12 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
     resume: async () => {
       for (const row of hypervisor.store.migrations().filter(isOpen)) {
         try {
-          await (row.record.role === "source" ? source : destination).resume(row);
+          await (row.record.role === "source" ? source.resume(row) : destination.resume(row, () => recovery.askSource(row)));
         } catch (error) {
           hypervisor.log.error({ err: error, migration_id: row.record.id }, "a migration could not be taken up after the restart");
         }
       }
+      recovery.run();
     },
   };
 }

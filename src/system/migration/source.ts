@@ -11,16 +11,17 @@
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { invariant } from "../../kit/invariant.js";
 import type { Logger } from "../../kit/log.js";
-import { abortError, delay } from "../../kit/wait.js";
+import { abortError, delay, within } from "../../kit/wait.js";
 import { lparCan } from "../../model/lpar-can.js";
-import { NO_PROGRESS, type MigrationError, type MigrationRecord } from "../../model/migration.js";
+import { NO_PROGRESS, type MigrationError, type MigrationRecord, type SourceFacts } from "../../model/migration.js";
+import type { Ownership } from "../../model/ownership.js";
 import type { LparDefinition, StorageMapping } from "../../model/lpar.js";
 import type { Generation, LparId } from "../../model/ids.js";
 import type { Params } from "../../wire/rpc.js";
 import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
 import type { HandoverOutcome } from "../../wire/system-system.js";
 import type { Hypervisor } from "../contract.js";
-import type { OutgoingMigration } from "../qemu/contract.js";
+import type { OutgoingMigration, PartitionProcess } from "../qemu/contract.js";
 import type { MigrationRow } from "../store.js";
 import { sendConsoleLog, tailOf, type SentLog } from "./console-log.js";
 import { removeFc } from "./fibre-channel.js";
@@ -38,6 +39,10 @@ const PROGRESS_MS = 150;
 /** Between two questions to a destination that does not answer after the hand-over. */
 const ASK_AGAIN_MS = 1_000;
 
+/** Between two tries to let an owner's partition run on. */
+const RUN_AGAIN_MS = 1_000;
+/** How long a recovery waits for the destination's word before it says how far it is. */
+const LEARN_MS_MAX = 5_000;
 /** Numbers are worth no longer wait. */
 const COUNT_MS_MAX = 1_000;
 
@@ -52,6 +57,8 @@ interface Running {
   bytesOnLink: number;
   /** ends the watch for what the migration can not do without, from the opening of the mover to the hand-over */
   unwatch: (() => void) | undefined;
+  /** a person said that the destination is lost for good */
+  alone: boolean;
 }
 
 export class SourceSide {
@@ -107,7 +114,7 @@ export class SourceSide {
       hypervisor.update(params.lparId, (current) => ({ ...current, migrationId: params.id }));
       return this.#records.put({ record, ticket: null, planned: [], peer: params.peer, outcome: null });
     });
-    this.#running.set(params.id, { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined });
+    this.#running.set(params.id, { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined, alone: false });
     return { record: stored.record, definition: view.definition, storage: view.storage };
   }
 
@@ -140,7 +147,7 @@ export class SourceSide {
     this.#assertGoesOn(row.record);
     if (row.record.type === "active" && !running.outgoing) throw new OlpmError("wrong-state", "the mover must be opened before the copy begins");
     this.#records.put({ ...row, peer });
-    running.carrying = row.record.type === "inactive" ? this.#carryStopped(id, peer) : this.#carry(id, running.outgoing!, peer);
+    this.#keep(id, row.record.type === "inactive" ? this.#carryStopped(id, peer) : this.#carry(id, running.outgoing!, peer));
   }
 
   async stop(id: string): Promise<void> {
@@ -161,7 +168,8 @@ export class SourceSide {
     await running.carrying;
     const current = this.#hypervisor.row(lparId);
     if (current.ownership.kind !== "owner") throw new OlpmError("wrong-state", `The partition has been handed over (${current.ownership.kind}); the migration can not be undone.`, { hsc: "OLPM-S01" });
-    await this.#runHere(row.record, running.outgoing);
+    if (row.outcome === "alone") await this.#hypervisor.endProcess(lparId);
+    else await this.#runHere(row.record, running.outgoing);
     await this.closeMover(id);
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.update(lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null } : now));
@@ -182,8 +190,10 @@ export class SourceSide {
       await this.#hypervisor.endProcess(lparId);
       for (const mapping of this.#hypervisor.view(lparId).storage) await this.#hypervisor.unmap(mapping);
       await removeFc(this.#hypervisor, this.#hypervisor.view(lparId).fc);
-      this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
-      this.#hypervisor.dropRow(lparId);
+      this.#hypervisor.store.transaction(() => {
+        this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
+        this.#hypervisor.dropRow(lparId);
+      });
     }
     await this.closeMover(id);
     this.#records.end(id, "succeeded", null);
@@ -196,21 +206,69 @@ export class SourceSide {
     await this.#hypervisor.closeMover(record.source.mspLparId, record.id);
   }
 
-  /** Takes up, after a restart of this process, what the record and the partition's process say. */
+  /** What this side finds; `driven` is not known here. */
+  async facts(id: string): Promise<Omit<SourceFacts, "driven">> {
+    const row = this.#records.find(id);
+    if (!row || row.record.role !== "source") return { role: "source", state: "none", process: "unknown", alone: false, generation: null, detail: "" };
+    const { record } = row;
+    const lpar = this.#hypervisor.store.lpar(record.source.lparId);
+    const mine = lpar?.migrationId === id ? lpar : undefined;
+    const process = mine === undefined ? "none" : await processState(this.#hypervisor.process(record.source.lparId));
+    return { role: "source", state: stateOf(record, mine?.ownership.kind), process, alone: row.outcome === "alone", generation: mine && "generation" in mine.ownership ? mine.ownership.generation : null, detail: detailOf(record) };
+  }
+
+  /** Recovery: makes sure that the destination is being asked, and waits a little for its word. */
+  async learn(id: string): Promise<void> {
+    const row = this.#records.get(id);
+    if (this.#hypervisor.store.lpar(row.record.source.lparId)?.ownership.kind !== "released") return;
+    await this.resume(row);
+    await within(this.#runningOf(id).carrying ?? Promise.resolve(), LEARN_MS_MAX, "the destination's word", undefined, this.#hypervisor.clock).catch(() => undefined);
+  }
+
+  /** Recovery with --force: a person says that the destination is lost for good; the partition is this side's again with a newer generation, powered off. */
+  async takeBack(id: string): Promise<void> {
+    const { record } = this.#records.get(id);
+    const kind = this.#hypervisor.row(record.source.lparId).ownership.kind;
+    if (record.endedAt !== null || kind !== "released") throw new OlpmError("wrong-state", `the partition's record here says ${kind}, not released`);
+    this.#hypervisor.log.warn({ migration_id: id, lpar: record.lparName }, "an operator says that the destination is lost for good");
+    this.#runningOf(id).alone = true;
+    await this.learn(id);
+  }
+
+  /** Takes up, after a restart of this process, what the record and the partition's process say. Asked again while it is at it, it does nothing. */
   async resume(row: MigrationRow): Promise<void> {
     const { record } = row;
     const running = this.#runningOf(record.id);
-    const process = this.#hypervisor.process(record.source.lparId);
-    running.outgoing = await process?.adoptOutgoing();
+    if (running.carrying) return;
     const ownership = this.#hypervisor.store.lpar(record.source.lparId)?.ownership;
-    if (ownership?.kind === "released") {
-      invariant(row.peer, "a released partition's record names the destination");
-      const log = this.#hypervisor.log.child({ migration_id: record.id, role: "source", lpar: record.lparName });
-      running.carrying = this.#afterRelease(record.id, running.outgoing, this.#parts.connect(row.peer, log), undefined, this.#hypervisor.clock.now());
-    } else if (ownership?.kind === "owner" && record.type === "active" && record.status === "running" && record.phase !== "prepare") {
-      await this.#runHere(record, running.outgoing);
-      this.#records.failing(record.id, new OlpmError("migration-failed", "The managed system's process was restarted during the copy.", { hsc: "HSCLA2CF", retryable: true }));
-    }
+    running.outgoing = await this.#hypervisor.process(record.source.lparId)?.adoptOutgoing();
+    if (running.carrying || (ownership?.kind === "owner" && row.outcome !== "alone" && record.phase === "prepare")) return; // the console goes on with it
+    const carryOn = async () => {
+      if (ownership?.kind === "released") {
+        invariant(row.peer, "a released partition's record names the destination");
+        const log = this.#hypervisor.log.child({ migration_id: record.id, role: "source", lpar: record.lparName });
+        await this.#afterRelease(record.id, running.outgoing, this.#parts.connect(row.peer, log), undefined, this.#hypervisor.clock.now());
+      } else if (ownership?.kind === "owner" && row.outcome === "alone") {
+        await this.#hypervisor.endProcess(record.source.lparId);
+      } else if (ownership?.kind === "owner") {
+        this.#records.failing(record.id, new OlpmError("migration-failed", "The managed system's process was restarted during the copy.", { hsc: "HSCLA2CF", retryable: true }));
+        await this.#runHere(record, running.outgoing);
+      }
+    };
+    this.#keep(record.id, carryOn());
+  }
+
+  /** Remembers the work that carries a migration. Work that ended while the partition is still released can be taken up anew. */
+  #keep(id: string, work: Promise<void>): void {
+    const running = this.#runningOf(id);
+    const { lparId } = this.#records.get(id).record.source;
+    const carrying: Promise<void> = work
+      .catch((error: unknown) => this.#hypervisor.log.error({ err: error, migration_id: id }, "carrying the migration was interrupted"))
+      .then(() => {
+        const row = this.#hypervisor.store.lpar(lparId);
+        if (running.carrying === carrying && row?.migrationId === id && row.ownership.kind === "released") running.carrying = undefined;
+      });
+    running.carrying = carrying;
   }
 
   async #carry(id: string, outgoing: OutgoingMigration, endpoint: PeerEndpoint): Promise<void> {
@@ -222,7 +280,9 @@ export class SourceSide {
     let stoppedAt: number;
     const peer = this.#parts.connect(endpoint, log);
     try {
+      running.unwatch ??= this.#watch(record, abort);
       sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, abort.signal);
+      await this.#assertMover(record);
       await outgoing.begin();
       ({ stoppedAt } = await this.#copy(id, outgoing, abort.signal));
       // The partition stands still: the gates close while the phase is written.
@@ -238,8 +298,8 @@ export class SourceSide {
       const error = toOlpmError(thrown, "copying the partition");
       log.warn({ err: error }, "migration failed before the hand-over; the partition runs on here");
       peer.close();
-      await this.#runHere(record, outgoing);
       this.#records.failing(id, error);
+      await this.#runHere(record, outgoing);
       return;
     } finally {
       running.unwatch?.();
@@ -291,6 +351,8 @@ export class SourceSide {
   /** The point of no return: one durable step, while the partition is stopped and its storage is closed here. */
   #release(id: string, lparId: LparId): void {
     this.#hypervisor.store.transaction(() => {
+      const { record } = this.#records.get(id);
+      invariant(record.endedAt === null && record.status === "running" && this.#hypervisor.row(lparId).migrationId === id, "only a migration that goes on gives a partition away");
       this.#hypervisor.own(lparId, { type: "release", migrationId: id });
       this.#records.change(id, (record) => this.#records.entered(record, "handOver"));
     });
@@ -308,19 +370,30 @@ export class SourceSide {
       const answer = await this.#askUntilDecided(id, peer, sent, stoppedAt, log);
       log.info({ outcome: answer.outcome, stoppedMs: answer.stoppedMs }, "the destination has decided");
       if (answer.outcome === "owned") {
-        this.#hypervisor.own(lparId, { type: "learn-owned", migrationId: id });
+        this.#hypervisor.store.transaction(() => {
+          this.#hypervisor.own(lparId, { type: "learn-owned", migrationId: id });
+          this.#records.change(id, (now) => this.#records.entered({ ...now, status: "running", stoppedMs: answer.stoppedMs }, "confirm"));
+        });
         rest.abort();
         await this.#finalCount(id, outgoing);
         await outgoing?.close();
-        await this.#hypervisor.endProcess(lparId);
-        this.#records.change(id, (now) => this.#records.entered({ ...now, status: "running", stoppedMs: answer.stoppedMs }, "confirm"));
+        await this.#hypervisor.endProcess(lparId).catch((error: unknown) => log.error({ err: error }, "the source's process could not be ended yet; the clean-up tries again"));
       } else {
-        this.#hypervisor.own(lparId, { type: "learn-declined", migrationId: id });
+        const alone = answer.outcome === "alone";
+        const error = alone
+          ? new OlpmError("migration-failed", "An operator declared the destination lost; the partition is the source's again and is not activated.", { hsc: "HSCLA2CF", action: "Activate it with chsysstate -r lpar -o on: its memory here may be older than its disks." })
+          : new OlpmError("migration-failed", `The destination declined the partition: ${answer.reason}.`, { hsc: "HSCLA2CF", action: "Repair that, then try again.", retryable: true });
+        this.#hypervisor.store.transaction(() => {
+          this.#hypervisor.own(lparId, { type: "learn-declined", migrationId: id }, (row) => (alone ? { ...row, power: "off" } : row));
+          this.#records.put({ ...this.#records.get(id), outcome: alone ? "alone" : null });
+          // The record steps back before the hand-over: this side owns the partition again.
+          this.#records.change(id, (now) => ({ ...now, phase: "copy" }));
+          this.#records.failing(id, error);
+        });
         rest.abort();
-        await this.#runHere(record, outgoing);
-        // The record steps back before the hand-over: this side owns the partition again.
-        this.#records.change(id, (now) => ({ ...now, phase: "copy" }));
-        this.#records.failing(id, new OlpmError("migration-failed", `The destination declined the partition: ${answer.reason}.`, { hsc: "HSCLA2CF", action: "Repair that, then try again.", retryable: true }));
+        // The destination may have run it: what stands still here must not write to disks that have gone on.
+        if (alone) await this.#hypervisor.endProcess(lparId);
+        else await this.#runHere(record, outgoing);
       }
     } catch (thrown) {
       log.error({ err: thrown }, "the end of the hand-over failed here");
@@ -342,10 +415,11 @@ export class SourceSide {
     this.#records.progress(id, { ...progress, bytesOnLink, bytesRemaining: 0, rate: 0, msRemainingEstimate: null });
   }
 
-  async #askUntilDecided(id: string, peer: Peer, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided">; stoppedMs: number | null; reason: string }> {
+  async #askUntilDecided(id: string, peer: Peer, sent: SentLog | undefined, stoppedAt: number, log: Logger): Promise<{ outcome: Exclude<HandoverOutcome, "undecided"> | "alone"; stoppedMs: number | null; reason: string }> {
     const { record } = this.#records.get(id);
     const tail = tailOf(this.#parts.logs, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, sent);
     for (let attempt = 1; ; attempt++) {
+      if (this.#runningOf(id).alone) return { outcome: "alone", stoppedMs: null, reason: "" };
       try {
         const stoppedForMs = this.#hypervisor.clock.now() - stoppedAt;
         const answer = await peer.client.call("handover.released", { id: record.id, generation: record.generation, stoppedForMs, consoleLogOffset: tail.offset, consoleLogTail: tail.data });
@@ -360,17 +434,32 @@ export class SourceSide {
     }
   }
 
-  /** Opens the LUNs here again and lets the partition run. Only the owner may. */
+  /** Opens the LUNs here again and lets the partition run, for as long as that takes: the partition of an owner does not stand still. Only the owner may. */
   async #runHere(record: MigrationRecord, outgoing: OutgoingMigration | undefined): Promise<void> {
     const { lparId } = record.source;
-    invariant(this.#hypervisor.row(lparId).ownership.kind === "owner", "only an owner lets a partition run");
-    if (!this.#hypervisor.process(lparId)) {
-      // It ended by itself meanwhile. While it was released that was nobody's business; now the operator has to see it.
-      if (record.type === "active") this.#hypervisor.update(lparId, (row) => (row.power === "on" ? { ...row, power: "off", failed: true } : row));
-      return;
+    for (;;) {
+      invariant(this.#hypervisor.row(lparId).ownership.kind === "owner", "only an owner lets a partition run");
+      if (!this.#hypervisor.process(lparId)) {
+        // It ended by itself meanwhile. While it was released that was nobody's business; now the operator has to see it.
+        if (record.type === "active") this.#hypervisor.update(lparId, (row) => (row.power === "on" ? { ...row, power: "off", failed: true } : row));
+        return;
+      }
+      try {
+        await this.#hypervisor.setGates(lparId, "open");
+        await outgoing?.resumeHere();
+        return;
+      } catch (error) {
+        this.#hypervisor.log.error({ err: error, migration_id: record.id, lpar: record.lparName }, "the partition could not run on here yet; trying again");
+        await delay(RUN_AGAIN_MS, undefined, this.#hypervisor.clock);
+      }
     }
-    await this.#hypervisor.setGates(lparId, "open");
-    await outgoing?.resumeHere();
+  }
+
+  /** A mover that failed before it was watched, in an earlier life of this process, has told nobody, and QEMU would wait for it for ever. @throws OlpmError migration-failed */
+  async #assertMover(record: MigrationRecord): Promise<void> {
+    const { movers } = await this.#hypervisor.vios(this.#msp(record)).client.call("vios.status", {}, { signal: this.#runningOf(record.id).abort.signal });
+    const mover = movers.find((one) => one.id === record.id && one.side === "source");
+    if (!mover || mover.state === "failed") throw new OlpmError("migration-failed", `The mover on ${record.source.mspName ?? "the source"} lost the stream before the copy began${mover ? `: ${mover.detail}` : ""}.`, { hsc: "HSCLA2CF", retryable: true });
   }
 
   /** Whatever the migration can not do without before the hand-over: its loss aborts the migration, with the reason. */
@@ -398,17 +487,18 @@ export class SourceSide {
     return () => unwatches.splice(0).forEach((unwatch) => unwatch());
   }
 
-  /** @throws the reason when it was stopped, or when what it needs was lost */
+  /** @throws the reason when it was stopped, when what it needs was lost, or when it is being undone */
   #assertGoesOn(record: MigrationRecord): void {
     const { signal } = this.#runningOf(record.id).abort;
-    if (record.stopRequested) throw STOPPED();
     if (record.endedAt !== null) throw new OlpmError("wrong-state", "the migration has ended");
+    if (record.stopRequested) throw STOPPED();
     if (signal.aborted) throw abortError(signal);
+    if (record.status !== "running") throw new OlpmError("wrong-state", "the migration is being undone");
   }
   #runningOf(id: string): Running {
     let running = this.#running.get(id);
     if (!running) {
-      running = { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined };
+      running = { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined, alone: false };
       if (isOpen(this.#records.get(id))) this.#running.set(id, running);
     }
     return running;
@@ -423,3 +513,22 @@ export class SourceSide {
     return record.source.mspLparId;
   }
 }
+
+/** The source's state as its record and its ownership say. A row that is gone while the record is open: the clean-up was interrupted at its end. */
+function stateOf(record: MigrationRecord, ownership: Ownership["kind"] | undefined): SourceFacts["state"] {
+  if (record.endedAt !== null) return record.status === "succeeded" ? "cleaned" : "closed";
+  if (ownership === "released") return "released";
+  if (ownership !== "owner") return "gone";
+  if (record.status === "undoing") return "undoing";
+  return record.phase === "prepare" ? "preparing" : "copying";
+}
+
+async function processState(process: PartitionProcess | undefined): Promise<SourceFacts["process"]> {
+  const state = process === undefined ? "ended" : await process.state().catch(() => "unknown" as const);
+  if (state === "unknown") return "unknown";
+  if (state === "ended") return "none";
+  return state === "running" ? "running" : "stopped";
+}
+
+/** What a person wants to know of a record beside its state. */
+export const detailOf = (record: MigrationRecord): string => [`phase ${record.phase}`, `status ${record.status}`, `console ${record.console}`, ...(record.error ? [record.error.message] : [])].join(", ");
