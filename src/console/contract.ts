@@ -4,6 +4,8 @@
  */
 import type { Logger } from "../kit/log.js";
 import type { LparId } from "../model/ids.js";
+import type { SwitchMapping } from "../mobility/definition.js";
+import type { Levels, WantedMsp } from "../mobility/facts.js";
 import type { LparView } from "../model/lpar.js";
 import type { MigrationRecord } from "../model/migration.js";
 import type { SystemView } from "../model/system.js";
@@ -42,20 +44,29 @@ export interface Finding {
   readonly hsc: string;
   readonly message: string;
   readonly action: string;
+  /** what a Virtual I/O Server or an operating system said, one line each */
+  readonly details?: readonly string[];
 }
 
 export interface MobilityOptions {
   readonly destLparId?: number;
   readonly profileName?: string;
-  readonly sourceMsp?: { readonly id?: number; readonly name?: string };
-  readonly destMsp?: { readonly id?: number; readonly name?: string };
+  readonly sourceMsp?: WantedMsp;
+  readonly destMsp?: WantedMsp;
   /** client slot -> VIOS by name or id */
   readonly scsiMappings?: readonly { readonly clientSlot: number; readonly viosName?: string; readonly viosLparId?: number; readonly viosSlot?: number }[];
-  readonly vswitchMappings?: readonly { readonly vlanId: number | null; readonly from: string; readonly to: string }[];
   /** the same for virtual Fibre Channel, with the port */
   readonly fcMappings?: readonly { readonly clientSlot: number; readonly viosName?: string; readonly viosLparId?: number; readonly viosSlot?: number; readonly port?: string }[];
+  readonly vswitchMappings?: readonly SwitchMapping[];
+  readonly procPool?: { readonly id?: number; readonly name?: string };
+  /** how strict rules are */
+  readonly levels?: Levels;
   /** minutes to wait for commands of operating systems; default 3 */
   readonly waitMinutes?: number;
+  /** validate with what the console knows, without asking the systems anew */
+  readonly useCurrentData?: boolean;
+  /** only the choices are wanted: the operating system is not asked */
+  readonly listing?: boolean;
 }
 export interface MobilityRequest {
   readonly source: ManagedSystem;
@@ -69,13 +80,17 @@ export interface ValidationResult {
   readonly type: "active" | "inactive";
   /** what `lslparmigr -r virtualio` and `-r msp` show; present also when there are errors, as far as known */
   readonly possibleScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number }[];
-  readonly suggestedScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number }[];
   readonly possibleFc: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number; readonly port: string }[];
   readonly suggestedFc: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number; readonly port: string }[];
+  readonly suggestedScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number; readonly why: string }[];
+  /** what was seen and chosen, for -d */
+  readonly notes?: readonly { readonly level: number; readonly text: string }[];
   readonly possibleMsps: readonly { readonly sourceMspLparId: number; readonly sourceMspName: string; readonly sourceMspAddress: string; readonly destMspLparId: number; readonly destMspName: string; readonly destMspAddress: string }[];
 }
 
 export interface MigrationResult {
+  /** what validation saw and chose, for -d */
+  readonly notes?: readonly { readonly level: number; readonly text: string }[];
   /** ok: it runs on the destination; the findings are warnings. Otherwise findings[0] is the first cause, then what was rolled back and what is left. */
   readonly ok: boolean;
   readonly findings: readonly Finding[];

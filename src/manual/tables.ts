@@ -8,7 +8,8 @@ import { SystemConfig } from "../wire/system-config.js";
 import { ERRORS } from "../kit/errors.js";
 import { PHASE_TABLE } from "../model/migration.js";
 import { RECOVERY_TABLE, type RecoveryRow } from "../mobility/recovery.js";
-import { RULES } from "../mobility/rules.js";
+import { REFERENCE } from "../mobility/rules/reference.js";
+import { RULES } from "../mobility/rules/index.js";
 import { BUGS } from "../simulation/planted.js";
 import { STEPS } from "../console/mobility/steps.js";
 import { COMMANDS } from "../console/commands/index.js";
@@ -91,7 +92,8 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   recovery: () => table(["row", "means", "done without being asked", "with --force", "what to do"], RECOVERY_TABLE.map((row) => [`\`${row.name}\``, row.means, row.steps.length > 0 ? words(row.steps) : BY[row.kind], row.forced.length > 0 ? words(row.forced) : "-", row.advice])),
   recoveryStates: () => table(["source says", "destination says", "row"], RECOVERY_TABLE.flatMap((row) => row.when.map((pattern) => [...seen(pattern), `\`${row.name}\``]))),
   plantedBugs: () => Object.keys(BUGS).map((bug) => `- ${bug}`).join("\n"),
-  rules: () => table(["row", "code", "finding", "kind of migration", "checks"], RULES.map((rule) => [rule.row, `\`${rule.hsc}\``, rule.severity, KINDS[rule.kinds], rule.checks])),
+  rules: () => table(["row", "code", "finding", "kind of migration", "checks"], RULES.map((rule) => [rule.row, `\`${rule.hsc}\``, rule.demoted ? `${rule.severity}; warning with ${rule.demoted.by}` : rule.severity, KINDS[rule.kinds], rule.checks])),
+  reference: () => table(["row", "check of the rule book", "here"], REFERENCE.map(({ row, subject, where }) => [row, subject, where === "rule" ? "implemented, see above" : "elsewhere" in where ? `implemented elsewhere: ${where.elsewhere}` : `not applicable: ${where.absent}`])),
   commands: () => table(["command", "what it does", "forms"], COMMANDS.map((command) => [`\`${command.name}\``, command.summary, command.synopsis.map((form) => `\`${form}\``).join("<br>")])),
   options: () => COMMANDS.filter((command) => command.options.length > 0).map((command) => `### ${command.name}\n\n${table(["option", "", "values"], optionsOf(command))}`).join("\n\n"),
   "system-config": () => keys(SystemConfig),

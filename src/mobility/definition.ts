@@ -35,7 +35,12 @@ export function movingResources(definition: LparDefinition, { kind, policy }: Pi
 
 /** Addresses that a profile leaves to the hypervisor stay what they were given. */
 function withAddresses(resources: ResourceConfig, current: ResourceConfig | null): ResourceConfig {
-  return { ...resources, ethernet: resources.ethernet.map((adapter) => ({ ...adapter, mac: adapter.mac ?? current?.ethernet.find((one) => one.slot === adapter.slot)?.mac ?? null })) };
+  const given = (slot: number) => current?.fc.find((one) => one.slot === slot);
+  return {
+    ...resources,
+    ethernet: resources.ethernet.map((adapter) => ({ ...adapter, mac: adapter.mac ?? current?.ethernet.find((one) => one.slot === adapter.slot)?.mac ?? null })),
+    fc: resources.fc.map((adapter) => ({ ...adapter, wwpns: adapter.wwpns ?? given(adapter.slot)?.wwpns ?? null, active: given(adapter.slot)?.active ?? adapter.active })),
+  };
 }
 
 /** The profile that is written anew. */

@@ -3,8 +3,7 @@
  * sees every LUN that the partition has through the adapter, with its size, and has room. Suggested as for virtual SCSI: the VIOS of the same name, else one that
  * no other adapter uses, else the lowest ID. Pure.
  */
-import type { FcChoice, FcFact, MobilityFacts } from "./facts.js";
-import { spread } from "./storage.js";
+import type { FcChoice, FcFact, MobilityFacts, ScsiChoice } from "./facts.js";
 
 export interface FcPlan {
   /** one for each VIOS, with its best port */
@@ -113,4 +112,18 @@ function whyNot({ luns, destinationWwpn }: FcAdapter, fact: FcFact): string | un
   if (missing.length > 0) return fact.targets.length === 0 ? `the WWPN ${destinationWwpn} is not zoned to the same target ports as the source for this client${fact.detail === "" ? "" : ` (${fact.detail})`}` : `the WWPN ${destinationWwpn} does not see ${missing.join(", ")}`;
   const other = luns.map((want) => ({ want, has: fact.luns.find((one) => one.lun === want.lun) })).find(({ want, has }) => has && has.bytes !== want.lunBytes);
   return other && `LUN ${other.want.lun} has ${other.has?.bytes} bytes, on the source ${other.want.lunBytes}`;
+}
+
+/** One choice for each slot, over as many VIOSes besides the `taken` ones as there can be (augmenting paths); the lowest ID where none is left. */
+function spread<Choice extends ScsiChoice>(slots: readonly (readonly Choice[])[], taken: ReadonlySet<number>): Choice[] {
+  const holders = new Map<number, readonly Choice[]>();
+  const place = (choices: readonly Choice[], tried: Set<number>): boolean => {
+    const left = choices.filter(({ viosLparId }) => !taken.has(viosLparId) && !tried.has(viosLparId));
+    const free = left.find(({ viosLparId }) => !holders.has(viosLparId));
+    const given = free ?? left.find(({ viosLparId }) => !tried.has(viosLparId) && place(holders.get(viosLparId)!, tried.add(viosLparId)));
+    if (given) holders.set(given.viosLparId, choices);
+    return given !== undefined;
+  };
+  for (const choices of slots) place(choices, new Set());
+  return slots.map((choices) => choices.find(({ viosLparId }) => holders.get(viosLparId) === choices) ?? choices[0]!);
 }

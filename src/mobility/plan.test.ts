@@ -25,9 +25,9 @@ test("an active plan: the best pair of movers, and each LUN behind the server th
   assert.equal(found.plan?.movers, found.pairs[0]);
   assert.deepEqual([found.plan?.movers?.sourceMspName, found.plan?.movers?.destMspName], ["vios1", "vios2"]);
   assert.deepEqual(found.plan?.storage, [
-    { clientSlot: 2, lun: "naa.600a", lunBytes: LUN_BYTES, viosLparId: 1, vtd: "vtscsi0" },
-    { clientSlot: 5, lun: "naa.600b", lunBytes: LUN_BYTES, viosLparId: 2, vtd: "vtscsi1" },
-    { clientSlot: 2, lun: "naa.600b", lunBytes: LUN_BYTES, viosLparId: 1, vtd: "vtscsi9" },
+    { clientSlot: 2, lun: "naa.600a", lunBytes: LUN_BYTES, viosLparId: 1, vtd: "vtscsi0", viosSlot: 10, slotAsked: false },
+    { clientSlot: 5, lun: "naa.600b", lunBytes: LUN_BYTES, viosLparId: 2, vtd: "vtscsi1", viosSlot: 10, slotAsked: false },
+    { clientSlot: 2, lun: "naa.600b", lunBytes: LUN_BYTES, viosLparId: 1, vtd: "vtscsi9", viosSlot: 10, slotAsked: false },
   ]);
 });
 
@@ -42,9 +42,9 @@ test("an inactive plan has storage and no movers, even where some are asked for 
 test("there is a plan exactly when no finding is an error; choices are told in any case", () => {
   const changes: readonly [(f: LooseFacts) => void, severities: string][] = [
     [() => undefined, ""],
-    [(f) => f.wanted.scsi.push({ clientSlot: 5, viosName: "vios1" }), "warning"],
+    [(f) => (f.wanted.scsi.push({ clientSlot: 2, viosName: "vios1" }, { clientSlot: 5, viosName: "vios1" }), (f.wanted.levels.mpio = 2)), "warning"],
     [(f) => (f.fits = { memory: false, processors: false, detail: "" }), "error error"],
-    [(f) => (f.wanted.scsi.push({ clientSlot: 5, viosName: "vios1" }), (f.lpar.migrationId = "m1")), "error warning"],
+    [(f) => (f.wanted.scsi.push({ clientSlot: 2, viosName: "vios1" }, { clientSlot: 5, viosName: "vios1" }), (f.wanted.levels.mpio = 2), (f.lpar.migrationId = "m1")), "error warning"],
     [(f) => (f.source.connected = false), "error"],
     [(f) => f.wanted.scsi.push({ clientSlot: 9, viosName: "vios1" }), "error"],
   ];

@@ -1,8 +1,12 @@
 /** Validation: facts in, findings and a plan out. The same function answers `migrlpar -o v`, decides `-o m`, and lists mappings. Pure. */
-import type { FcChoice, MobilityFacts, Finding, MspPair, ScsiChoice } from "./facts.js";
+import type { MigrationKind } from "./definition.js";
+import { explain, type Note } from "./explain.js";
+import type { FcChoice, MobilityFacts, Finding, MspPair, ScsiChoice, SuggestedScsi } from "./facts.js";
 import { planFc, plannedFc, type PlannedFcAdapter } from "./fibre-channel.js";
 import { moverPairs } from "./movers.js";
-import { findings, type MigrationKind } from "./rules.js";
+import { findings } from "./rules/index.js";
+import { uuidTaken } from "./rules/partition.js";
+import { asCase } from "./rules/rule.js";
 import { planStorage } from "./storage.js";
 
 export interface PlannedLun {
@@ -11,17 +15,22 @@ export interface PlannedLun {
   readonly lunBytes: number;
   readonly viosLparId: number;
   readonly vtd: string;
+  /** slot of the server adapter; taken when free, another one otherwise. `slotAsked`: the operator named it */
+  readonly viosSlot: number;
+  readonly slotAsked: boolean;
 }
 export interface Validation {
   readonly kind: MigrationKind;
   readonly findings: readonly Finding[];
   readonly pairs: readonly MspPair[];
   readonly possibleScsi: readonly ScsiChoice[];
-  readonly suggestedScsi: readonly ScsiChoice[];
+  readonly suggestedScsi: readonly SuggestedScsi[];
   readonly possibleFc: readonly FcChoice[];
   readonly suggestedFc: readonly FcChoice[];
-  /** null when a finding is an error */
-  readonly plan: { readonly movers: MspPair | null; readonly storage: readonly PlannedLun[]; readonly fc: readonly PlannedFcAdapter[] } | null;
+  /** what was seen and chosen, for -d */
+  readonly notes: readonly Note[];
+  /** null when a finding is an error. `newUuid`: the partition's own is taken there, and it may have another */
+  readonly plan: { readonly movers: MspPair | null; readonly storage: readonly PlannedLun[]; readonly fc: readonly PlannedFcAdapter[]; readonly newUuid: boolean } | null;
 }
 
 /** The partition's state decides the kind (hmc-cli 2.2). */
@@ -31,12 +40,14 @@ export function validate(facts: MobilityFacts): Validation {
   const kind = kindOf(facts);
   const storage = planStorage(facts);
   const fc = planFc(facts);
-  const found = findings({ ...facts, kind, storage });
+  const found = findings(asCase(facts, kind, storage));
   const pairs = kind === "active" ? moverPairs(facts) : [];
   const good = !found.some((finding) => finding.severity === "error");
   const planned = facts.lpar.storage.flatMap((mapping): PlannedLun[] => {
     const choice = storage.suggested.find((one) => one.clientSlot === mapping.clientSlot);
-    return choice ? [{ clientSlot: mapping.clientSlot, lun: mapping.lun, lunBytes: mapping.lunBytes, viosLparId: choice.viosLparId, vtd: mapping.vtd }] : [];
+    return choice ? [{ clientSlot: mapping.clientSlot, lun: mapping.lun, lunBytes: mapping.lunBytes, viosLparId: choice.viosLparId, vtd: mapping.vtd, viosSlot: choice.viosSlot ?? mapping.viosSlot, slotAsked: choice.viosSlot !== null }] : [];
   });
-  return { kind, findings: found, pairs, possibleScsi: storage.possible, suggestedScsi: storage.suggested, possibleFc: fc.possible, suggestedFc: fc.suggested, plan: good ? { movers: pairs[0] ?? null, storage: planned, fc: plannedFc(facts, fc.suggested) } : null };
+  const movers = facts.movers?.pair ?? pairs[0] ?? null;
+  const said = { kind, findings: found, pairs, possibleScsi: storage.possible, suggestedScsi: storage.suggested, possibleFc: fc.possible, suggestedFc: fc.suggested, plan: good ? { movers: kind === "active" ? movers : null, storage: planned, fc: plannedFc(facts, fc.suggested), newUuid: uuidTaken(facts) } : null };
+  return { ...said, notes: explain(facts, said) };
 }

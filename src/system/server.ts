@@ -148,7 +148,8 @@ export class SystemServer {
     };
     return {
       ...migrations.handlers,
-      "migration.set": async ({ inactiveProfPolicy }) => {
+      "migration.set": async ({ inactiveProfPolicy, mover }) => {
+        if (mover) migrations.setMover(mover);
         if (inactiveProfPolicy !== undefined) hypervisor.store.putFact("inactiveProfPolicy", inactiveProfPolicy);
         this.#systemChanged();
         return {};

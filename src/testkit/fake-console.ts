@@ -111,7 +111,7 @@ export const fakeSystems = (): [FakeSystem, FakeSystem] => [
 ];
 
 /** Methods that only look. */
-const LOOKS = ["system.get", "lpar.list", "vswitch.list", "migration.list", "migration.get", "migration.checkGuest", "vios.command", "sysprof.list"];
+const LOOKS = ["system.get", "lpar.list", "vswitch.list", "migration.list", "migration.get", "migration.checkGuest", "migration.movers", "vios.command", "sysprof.list"];
 /** As the real one: parameters by the contract, then an answer by the contract. @throws OlpmError internal when a command sends what the contract does not allow */
 function answer(system: FakeSystem, method: string, params: { readonly lparId?: number }): unknown {
   const known = (consoleSystem.methods as Readonly<Record<string, { readonly params: z.ZodType }>>)[method];
@@ -126,6 +126,7 @@ function answer(system: FakeSystem, method: string, params: { readonly lparId?: 
     "migration.list": { records: system.records },
     "migration.checkGuest": { answered, agreed: answered, detail: answered ? "" : "no answer within 2000 ms" },
     "sysprof.list": { profiles: system.systemProfiles },
+    "migration.movers": { movers: system.lpars.filter((lpar) => lpar.runtime.vios).map(({ lparId }) => ({ lparId, supported: 4, configured: 4, inProgress: system.records.filter((record) => record.source.mspLparId === lparId && record.role === "source").length })) },
     "lpar.create": { lparId: 9 },
     "lpar.resize": { memoryBytes: mbToBytes(256), procs: 1, units: 25, refusal: system.resizeRefusal ?? null },
     "vterm.open": { session: "s1" },

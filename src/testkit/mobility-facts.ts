@@ -3,6 +3,7 @@
  * of the same names and one other partition. A test changes what it is about; the result is parsed, so that no test uses a shape that can not be. Tests only.
  */
 import { LparView } from "../model/lpar.js";
+import type { MigrationRecord } from "../model/migration.js";
 import { SystemView } from "../model/system.js";
 import type { MobilityFacts } from "../mobility/facts.js";
 import { db01, fakeSystems, vios } from "./fake-console.js";
@@ -28,6 +29,8 @@ export function looseFacts(kind: "active" | "inactive" = "active"): LooseFacts {
   const lpar = structuredClone(db01()) as LooseLpar;
   const resources = lpar.definition.current!;
   resources.scsi = [2, 5].map((slot, n) => ({ slot, role: "client", remoteLparId: n + 1, remoteSlot: 10, required: true }));
+  // One object: a test that changes what the partition has does not make its profile differ from it.
+  lpar.definition.profiles = [{ name: "normal", resources }];
   lpar.storage = [2, 5].map((clientSlot, n) => ({ clientSlot, viosLparId: n + 1, viosSlot: 10, vtd: `vtscsi${n}`, lun: `naa.600${"ab"[n]}`, lunBytes: LUN_BYTES }));
   const other = structuredClone(lpar);
   Object.assign(other, { lparId: 5, storage: [] });
@@ -42,9 +45,11 @@ export function looseFacts(kind: "active" | "inactive" = "active"): LooseFacts {
     source,
     destination,
     lpar,
-    wanted: { destLparId: null, sourceMsp: null, destMsp: null, scsi: [], fc: [] },
+    wanted: { destLparId: null, sourceMsp: null, destMsp: null, scsi: [], fc: [], profileName: null, vswitches: [], procPool: null, levels: {} },
     luns,
     fc: [],
+    sourceLuns: structuredClone(luns),
+    clockAheadMs: 0,
     fits: { memory: true, processors: true, detail: "" },
     guest: asked ? { answered: true, agreed: true, detail: "" } : null,
     movers: asked ? { reachable: true, detail: "" } : null,
@@ -65,7 +70,7 @@ export function addFc(f: LooseFacts): LooseFacts {
 
 export function parsedFacts(loose: LooseFacts): MobilityFacts {
   const parsed = (one: LooseFacts["source"]) => ({ ...one, view: SystemView.parse(one.view), lpars: one.lpars.map((lpar) => LparView.parse(lpar)) });
-  return { ...loose, fc: loose.fc?.map((one) => ({ ...one, side: one.side === "source" ? ("source" as const) : ("destination" as const) })) ?? null, source: parsed(loose.source), destination: parsed(loose.destination), lpar: LparView.parse(loose.lpar) };
+  return { ...loose, fc: loose.fc?.map((one) => ({ ...one, side: one.side === "source" ? ("source" as const) : ("destination" as const) })) ?? null, wanted: loose.wanted as MobilityFacts["wanted"], record: (loose.record ?? null) as MigrationRecord | null, source: parsed(loose.source), destination: parsed(loose.destination), lpar: LparView.parse(loose.lpar) };
 }
 
 export function facts(change: (loose: LooseFacts) => void = () => undefined, kind: "active" | "inactive" = "active"): MobilityFacts {

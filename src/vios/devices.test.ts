@@ -7,7 +7,7 @@ import type { FoundLun } from "./san/discover.js";
 import { interfacesIn } from "./sea.js";
 
 const lun = (digit: string): LunId => LunId.parse(`naa.6${digit.repeat(31)}`);
-const found = (digit: string, lunNumber: number): FoundLun => ({ lun: lun(digit), bytes: 1 << 20, blockBytes: 512, portal: "p:1", target: "iqn.t", lunNumber });
+const found = (digit: string, lunNumber: number): FoundLun => ({ lun: lun(digit), bytes: 1 << 20, blockBytes: 512, portal: "p:1", target: "iqn.t", lunNumber, reservedBy: null });
 const slot = (n: number) => SlotNumber.parse(n);
 
 test("names take the lowest free number", () => {

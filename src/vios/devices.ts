@@ -21,7 +21,7 @@ export function mergeDisks(known: readonly ViosDisk[], found: readonly FoundLun[
   const byLun = new Map(found.map((one) => [one.lun, one]));
   const disks: ViosDisk[] = known.map((disk) => {
     const seen = byLun.get(disk.lun);
-    return seen ? diskOf(disk.name, seen) : { ...disk, state: "defined" };
+    return seen ? diskOf(disk.name, seen.bytes === 0 ? { ...seen, bytes: disk.bytes } : seen) : { ...disk, state: "defined" };
   });
   const have = new Set(disks.map((disk) => disk.lun));
   const fresh = found.filter((one) => !have.has(one.lun)).sort((a, b) => (a.target === b.target ? a.lunNumber - b.lunNumber : a.target < b.target ? -1 : 1));

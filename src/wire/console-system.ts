@@ -16,11 +16,11 @@ const Endpoint = z.object({ host: z.string(), port: z.number().int(), name: z.st
 const Operation = z.enum(["add", "remove", "set"]);
 
 /** One LUN of the moving partition and where the destination would serve it. */
-export const PlannedStorage = z.object({ clientSlot: SlotNumber, lun: LunId, lunBytes: z.number().int(), viosLparId: LparId, vtd: z.string() });
+export const PlannedStorage = z.object({ clientSlot: SlotNumber, lun: LunId, lunBytes: z.number().int(), viosLparId: LparId, vtd: z.string(), /** taken when it is free, another otherwise, unless it was asked for */ viosSlot: SlotNumber.optional(), slotAsked: z.boolean().default(false) });
 export type PlannedStorage = z.infer<typeof PlannedStorage>;
 
 /** What one VIOS says of one LUN. */
-export const LunVisibility = z.object({ viosLparId: LparId, lun: LunId, visible: z.boolean(), bytes: z.number().int().nullable(), inUse: z.boolean(), detail: z.string() });
+export const LunVisibility = z.object({ viosLparId: LparId, lun: LunId, visible: z.boolean(), bytes: z.number().int().nullable(), inUse: z.boolean(), /** who holds a SCSI reservation of it */ reservedBy: z.string().nullable().default(null), detail: z.string() });
 export type LunVisibility = z.infer<typeof LunVisibility>;
 
 /**
@@ -109,7 +109,9 @@ export const consoleSystem = {
     "migration.checkGuest": { params: ByLpar, result: GuestVerdict },
 
     /** what `migrlpar -o set` changes */
-    "migration.set": { params: z.object({ inactiveProfPolicy: InactiveProfPolicy.optional() }), result: Nothing },
+    "migration.set": { params: z.object({ inactiveProfPolicy: InactiveProfPolicy.optional(), mover: z.object({ lparId: LparId, configured: z.number().int().min(1) }).optional() }), result: Nothing },
+    /** the mover service partitions with their limits of concurrent migrations */
+    "migration.movers": { params: Nothing, result: z.object({ movers: z.array(z.object({ lparId: LparId, supported: z.number().int(), configured: z.number().int(), inProgress: z.number().int() })) }) },
 
     // Migration: source side.
     /** takes the partition's lock and a migration slot, writes the record; `peer`: where the destination system is reached, for what the two settle alone */

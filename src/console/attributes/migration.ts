@@ -67,12 +67,16 @@ export const SYSTEM_MOBILITY: readonly Attribute<{ readonly remoteCapable: boole
 
 export interface MoverObject {
   readonly lpar: LparView;
+  readonly supported: number;
+  readonly configured: number;
   readonly inProgress: number;
 }
 export const MOVERS: readonly Attribute<MoverObject>[] = [
   { name: "lpar_name", read: ({ lpar }) => lpar.definition.name },
   { name: "lpar_id", read: ({ lpar }) => String(lpar.lparId) },
   { name: "ipaddr", read: ({ lpar }) => lpar.runtime.vios?.mspAddress ?? undefined },
+  { name: "num_active_migrations_supported", read: ({ supported }) => String(supported) },
+  { name: "num_active_migrations_configured", read: ({ configured }) => String(configured) },
   { name: "num_active_migrations_in_progress", read: ({ inProgress }) => String(inProgress) },
 ];
 

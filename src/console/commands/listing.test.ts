@@ -10,7 +10,7 @@ const VALIDATION: ValidationResult = {
   findings: [],
   type: "active",
   possibleScsi: [{ clientSlot: 2, viosName: "vios2", viosLparId: 1 }, { clientSlot: 2, viosName: "vios3", viosLparId: 2 }],
-  suggestedScsi: [{ clientSlot: 2, viosName: "vios2", viosLparId: 1 }],
+  suggestedScsi: [{ clientSlot: 2, viosName: "vios2", viosLparId: 1, why: "" }],
   possibleFc: [{ clientSlot: 30, viosName: "vios2", viosLparId: 1, port: "fcs0" }, { clientSlot: 30, viosName: "vios3", viosLparId: 2, port: "fcs0" }],
   suggestedFc: [{ clientSlot: 30, viosName: "vios2", viosLparId: 1, port: "fcs0" }],
   possibleMsps: [
@@ -164,7 +164,7 @@ test("what can not be listed is said on standard error, with status 1", async ()
     ["lslparmigr -r virtualio -m ms01 -t ms02", /parameter is --filter\./],
     ["lslparmigr -r virtualio -m ms01 --filter lpar_ids=3", /parameter is -t\./],
     ["lslparmigr -r virtualio -m ms01 -t ms02 --filter lpar_ids=3,4", /parameter is --filter\./],
-    ["lslparmigr -r sys --ip 10.0.0.9", /not supported/],
+    ["lslparmigr -r sys --ip 10.0.0.9", /^HSCL3653 The Secure Shell .* for the remote user hscroot\. Run the mkauthkeys command/],
     ["lsled -r sa -m ms01", /parameter is -t\./],
     ["chhmc -c network -s modify -h hmc2", /network of the parameter -c is not supported .* host's/],
     ["chhmc -c ssh -s disable", /ssh\.listen/],
@@ -247,7 +247,7 @@ test("lslparmigr -r lpar shows a migration from both systems, with bytes once th
   assert.equal(await list({ role: "destination", destination: { system: "ms01", lparId: 3, mspLparId: 1, mspName: "vios1", mspAddress: null }, source: { system: "ms02", lparId: 9, mspLparId: null, mspName: null, mspAddress: null }, type: "inactive" }), "name=db01,lpar_id=3,migration_state=Migration Starting,migration_type=inactive,source_sys_name=ms02,source_lpar_id=9,dest_msp_name=vios1,dest_msp_id=1\n");
   const other = (await run("lslparmigr -r lpar -m ms01 -F name,migration_state", ([ms01]) => ms01.records.push(record({})))).out;
   assert.equal(other, "vios1,Not Migrating\ndb01,Migration Starting\nbatch02,Not Migrating\n");
-  assert.equal((await run("lslparmigr -r msp -m ms01", ([ms01]) => ms01.records.push(record({})))).out, "lpar_name=vios1,lpar_id=1,ipaddr=10.0.0.11,num_active_migrations_in_progress=1\n");
+  assert.equal((await run("lslparmigr -r msp -m ms01", ([ms01]) => ms01.records.push(record({})))).out, "lpar_name=vios1,lpar_id=1,ipaddr=10.0.0.11,num_active_migrations_supported=4,num_active_migrations_configured=4,num_active_migrations_in_progress=1\n");
 });
 
 test("every command explains itself, on standard output", async () => {

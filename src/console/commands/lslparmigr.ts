@@ -14,7 +14,7 @@ import { list, NOTHING } from "../grammar/list-output.js";
 import { missingParameter } from "../grammar/options.js";
 import type { Command, Options } from "./command.js";
 import { listing } from "./lssyscfg.js";
-import { filteredLpars, freshSystem, freshSystems, LISTING_OPTIONS, LPAR_OPTIONS, lparOf, SYSTEM_OPTION } from "./targets.js";
+import { filteredLpars, freshSystem, freshSystems, LISTING_OPTIONS, LPAR_OPTIONS, lparOf, refuseRemote, REMOTE_CONSOLE, REMOTE_USER, SYSTEM_OPTION } from "./targets.js";
 
 export const lslparmigr: Command = {
   name: "lslparmigr",
@@ -30,14 +30,14 @@ export const lslparmigr: Command = {
     { name: "-r", argument: "resource", help: "what to list", required: true, values: ["lpar", "manager", "mempool", "msp", "pgdev", "procpool", "sriov", "sys", "virtualio"] },
     { ...SYSTEM_OPTION, required: false, help: `${SYSTEM_OPTION.help}; needed except for -r sys and -r manager` },
     { name: "-t", argument: "target-managed-system", help: "the managed system that a partition would move to, by name or as tttt-mmm*sssssss" },
-    { name: "--ip", argument: "target-console", help: "a console that manages the target; only this console is possible here" },
-    { name: "-u", argument: "user", help: "the user on that console" },
+    REMOTE_CONSOLE,
+    REMOTE_USER,
     { name: "--redundantpgvios", argument: "0|1|2", help: "redundancy of paging devices", withoutEffect: true },
     ...LPAR_OPTIONS,
     ...LISTING_OPTIONS,
   ],
   details: [
-    "Filters: lpar_names, lpar_ids. With -t the filter (or -p or --id) names exactly one partition, and the two managed systems, their Virtual I/O Servers and the partition's operating system are asked as for a validation.",
+    "Filters: lpar_names, lpar_ids. With -t the filter (or -p or --id) names exactly one partition, and the two managed systems, and their Virtual I/O Servers are asked as for a validation; the operating system is not.",
     "-r lpar shows migration_state while a partition moves, from both systems; the attributes openlpm_migration_id, openlpm_phase, openlpm_rate (bytes a second), openlpm_rounds and openlpm_ms_remaining are printed when -F names them.",
     "-r mempool, -r pgdev and -r sriov list nothing: there is no shared memory pool and no SR-IOV adapter.",
     "Examples:\nlslparmigr -r lpar -m ms01 -F name,migration_state,bytes_transmitted,bytes_remaining\nlslparmigr -r virtualio -m ms01 -t ms02 --filter lpar_names=db01",
@@ -59,7 +59,7 @@ export const lslparmigr: Command = {
 
 async function text(options: Options, context: CommandContext): Promise<string> {
   const how = listing(options);
-  if (options.has("--ip")) throw new OlpmError("unsupported", "Remote management consoles are not supported: the target managed system must be managed by this console.", { action: "Leave out --ip and name a managed system of this console with -t." });
+  refuseRemote(options, context);
   const resource = options.get("-r")!;
   if (resource === "manager") return list(SYSTEM_MOBILITY, [{ remoteCapable: false }], how);
   if (resource === "sys") return list(SYSTEM_MIGRATION, await freshSystems(options, context), how);
@@ -72,7 +72,7 @@ async function text(options: Options, context: CommandContext): Promise<string> 
   const [lpar, ...others] = partitions(options, context, source);
   if (!lpar || others.length > 0 || !(options.has("--filter") || options.has("-p") || options.has("--id"))) throw missingParameter("--filter");
   if (resource === "procpool") return list(PROCESSOR_POOLS, [{}], how);
-  const found = await context.mobility.validate({ source, destination, lparId: lpar.lparId, options: {} }, context.signal);
+  const found = await context.mobility.validate({ source, destination, lparId: lpar.lparId, options: { listing: true } }, context.signal);
   if (resource === "msp") return list(MOVER_PAIRS, pairsOf(found), how);
   return list(SCSI_MAPPINGS, [found], how);
 }
@@ -93,11 +93,11 @@ async function migrating(system: ManagedSystem, lpars: readonly LparView[], sign
 const here = (record: MigrationRecord) => (record.role === "source" ? record.source : record.destination);
 
 async function movers(system: ManagedSystem, signal: AbortSignal): Promise<MoverObject[]> {
-  const { records } = await system.client.call("migration.list", { history: false }, { signal });
-  return system
-    .lpars()
-    .filter((lpar) => lpar.runtime.vios?.roles.includes("msp"))
-    .map((lpar) => ({ lpar, inProgress: records.filter((record) => record.type === "active" && here(record).mspLparId === lpar.lparId).length }));
+  const { movers: limits } = await system.client.call("migration.movers", {}, { signal });
+  return system.lpars().flatMap((lpar) => {
+    const limit = limits.find((one) => one.lparId === lpar.lparId);
+    return limit && lpar.runtime.vios?.roles.includes("msp") ? [{ lpar, ...limit }] : [];
+  });
 }
 
 /** One line for each mover of the source, with all its partners. */

@@ -1,5 +1,5 @@
 /** A migration's progress for people: one line redrawn on a terminal, plain lines where there is none. */
-import type { MigrationPhase, MigrationRecord } from "../../model/migration.js";
+import { MIGRATION_PHASES, type MigrationPhase, type MigrationRecord } from "../../model/migration.js";
 import type { CommandIo } from "../contract.js";
 
 const DRAW_EVERY_MS = 200;
@@ -39,8 +39,8 @@ export function carriedText({ progress, phaseStartedAt, lparName, stoppedMs }: M
 
 export class ProgressPrinter {
   readonly #io: CommandIo;
-  #drawnAt = 0;
-  #phase: string | undefined;
+  /** of each migration what was shown last, and when */
+  readonly #shown = new Map<string, { readonly at: number; readonly phase: string }>();
   #open = false;
 
   constructor(io: CommandIo) {
@@ -50,11 +50,11 @@ export class ProgressPrinter {
   show(record: MigrationRecord): void {
     const now = performance.now();
     const phase = `${record.phase}/${record.status}`;
-    const changed = phase !== this.#phase;
+    const last = this.#shown.get(record.id);
+    const changed = phase !== last?.phase;
     if (changed && record.phase === "confirm" && record.progress.bytesSent > 0) this.#carried(record);
-    if (!changed && now - this.#drawnAt < (this.#io.tty ? DRAW_EVERY_MS : LINE_EVERY_MS)) return;
-    this.#phase = phase;
-    this.#drawnAt = now;
+    if (!changed && now - last!.at < (this.#io.tty ? DRAW_EVERY_MS : LINE_EVERY_MS)) return;
+    this.#shown.set(record.id, { at: now, phase });
     const text = progressText(record);
     if (!this.#io.tty) return void this.#io.stdout(`${text}\n`);
     const fitted = text.slice(0, Math.max(20, this.#io.tty.columns - 1));
@@ -71,5 +71,32 @@ export class ProgressPrinter {
   close(): void {
     if (this.#open) this.#io.stdout("\n");
     this.#open = false;
+  }
+}
+
+/** `--steps`: a line when a phase begins, and with level 2 how long each took. */
+export class StepPrinter {
+  readonly #io: CommandIo;
+  readonly #level: number;
+  readonly #phases = new Map<string, MigrationPhase>();
+
+  constructor(io: CommandIo, level: number) {
+    this.#io = io;
+    this.#level = level;
+  }
+
+  show(record: MigrationRecord): void {
+    if (this.#level === 0 || this.#phases.get(record.id) === record.phase) return;
+    this.#phases.set(record.id, record.phase);
+    this.#io.stdout(`${record.lparName}: ${PHASE_TEXT[record.phase]}\n`);
+  }
+
+  end(record: MigrationRecord | null): void {
+    if (this.#level < 2 || record === null) return;
+    const begun = MIGRATION_PHASES.flatMap((phase) => (record.phaseStartedAt[phase] === undefined ? [] : [{ phase, at: Date.parse(record.phaseStartedAt[phase]) }]));
+    for (const [index, { phase, at }] of begun.entries()) {
+      const until = begun[index + 1]?.at ?? (record.endedAt === null ? at : Date.parse(record.endedAt));
+      if (phase !== "done") this.#io.stdout(`${record.lparName}: ${PHASE_TEXT[phase]}: ${until - at} ms\n`);
+    }
   }
 }

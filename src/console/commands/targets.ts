@@ -18,6 +18,15 @@ export const LISTING_OPTIONS: readonly OptionSpec[] = [
   { name: "--header", argument: null, help: "a first line with the attribute names; only with -F" },
 ];
 
+export const REMOTE_CONSOLE: OptionSpec = { name: "--ip", argument: "target-console", help: "a console that manages the target; there is no trust with other consoles, so HSCL3653 is the answer" };
+export const REMOTE_USER: OptionSpec = { name: "-u", argument: "user", help: "the user on that console" };
+
+/** No other console is trusted: the answer is that of a console whose keys were not exchanged, by which clients know what is missing. @throws OlpmError not-authorised HSCL3653 */
+export function refuseRemote(options: Options, { user }: CommandContext): void {
+  if (options.has("--ip"))
+    throw new OlpmError("not-authorised", `The Secure Shell (SSH) communication configuration between the source and destination management consoles has not been set up properly for the remote user ${options.get("-u") ?? user}. Run the mkauthkeys command to set up the SSH communication authentication keys`, { hsc: "HSCL3653" });
+}
+
 /** @throws OlpmError not-found HSCL8018 */
 export const systemOf = (options: Options, context: CommandContext, name = "-m"): ManagedSystem => context.inventory.system(options.get(name) ?? "");
 

@@ -1,9 +1,10 @@
-/** Gathers what the rules of mobility look at: from the console's cache where it is fresh by events, and by asking the two systems where only they can know. */
+/** Gathers what the rules of mobility look at: from the console's cache, brought up to date, and by asking the two systems where only they can know. */
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import type { LparView } from "../../model/lpar.js";
 import type { LparId, Wwpn } from "../../model/ids.js";
-import type { MobilityFacts, SystemFacts } from "../../mobility/facts.js";
+import type { MobilityFacts, MoverFact, MspPair, SystemFacts } from "../../mobility/facts.js";
 import { fcAdapters } from "../../mobility/fibre-channel.js";
+import { movingResources } from "../../mobility/definition.js";
 import { moverPairs } from "../../mobility/movers.js";
 import { kindOf, validate } from "../../mobility/plan.js";
 import type { ManagedSystem, MobilityRequest } from "../contract.js";
@@ -11,34 +12,55 @@ import type { ManagedSystem, MobilityRequest } from "../contract.js";
 const PROBE_MS_MAX = 20_000;
 /** The operating system's scripts get the operator's wait time (hmc-cli 2.3, `-w`), 3 minutes when nothing was said. */
 const WAIT_MINUTES_DEFAULT = 3;
+/** Pairs of movers that are tried when the best one does not answer. */
+const PAIRS_TRIED_MAX = 8;
 
 export const waitMs = (request: MobilityRequest): number => (request.options.waitMinutes === 0 ? Infinity : (request.options.waitMinutes ?? WAIT_MINUTES_DEFAULT) * 60_000);
 
-function systemFacts(system: ManagedSystem): SystemFacts {
+function systemFacts(system: ManagedSystem, movers: readonly MoverFact[]): SystemFacts {
   if (system.view === null) throw new OlpmError("peer-lost", `The managed system ${system.name} can not be reached (No Connection).`, { hsc: "HSCL0237", action: "Check that its host and its openlpm system process run.", retryable: true });
-  return { view: system.view, connected: system.connected, lpars: system.lpars() };
+  return { view: system.view, connected: system.connected, lpars: system.lpars(), movers };
 }
 
-export async function gatherFacts(request: MobilityRequest, lpar: LparView, signal: AbortSignal): Promise<MobilityFacts> {
-  const { source, destination, options } = request;
-  const luns = [...new Set(lpar.storage.map((mapping) => mapping.lun))];
-  const current = lpar.definition.current ?? lpar.definition.profiles.find((profile) => profile.name === lpar.definition.defaultProfile)?.resources;
-  const base = {
-    source: systemFacts(source),
-    destination: systemFacts(destination),
-    lpar,
-    wanted: { destLparId: options.destLparId ?? null, sourceMsp: options.sourceMsp ?? null, destMsp: options.destMsp ?? null, scsi: options.scsiMappings ?? [], fc: options.fcMappings ?? [] },
+/** What the request asks for, in the words of the rules. */
+export function wantedOf({ options }: MobilityRequest): MobilityFacts["wanted"] {
+  return {
+    destLparId: options.destLparId ?? null,
+    sourceMsp: options.sourceMsp ?? null,
+    destMsp: options.destMsp ?? null,
+    scsi: options.scsiMappings ?? [],
+    fc: options.fcMappings ?? [],
+    profileName: options.profileName ?? null,
+    vswitches: options.vswitchMappings ?? [],
+    procPool: options.procPool ?? null,
+    levels: options.levels ?? {},
   };
-  const active = kindOf(base) === "active" && lpar.state === "running";
-  const [found, fits, movers, fc] = await Promise.all([
-    luns.length === 0 ? [] : destination.client.call("migration.probeStorage", { luns }, { signal, deadlineMs: PROBE_MS_MAX }).then((answer) => answer.found),
-    current === undefined ? null : destination.client.call("system.fits", { resources: current }, { signal }),
+}
+
+export async function gatherFacts(request: MobilityRequest, known: LparView, signal: AbortSignal): Promise<MobilityFacts> {
+  const { source, destination, options } = request;
+  const both = [source, destination] as const;
+  if (options.useCurrentData !== true) await Promise.all(both.map((system) => (system.connected ? system.refresh(signal) : undefined)));
+  const lpar = source.lpars().find((one) => one.lparId === known.lparId) ?? known;
+  const [[sourceMovers, destinationMovers], records, clockAheadMs] = await Promise.all([Promise.all(both.map((system) => moversOf(system, signal))), recordsOf(source, signal), clockDifference(source, destination, signal)]);
+  const base = { source: systemFacts(source, sourceMovers!), destination: systemFacts(destination, destinationMovers!), lpar, wanted: wantedOf(request) };
+  const kind = kindOf(base);
+  const active = kind === "active" && lpar.state === "running";
+  const luns = [...new Set(lpar.storage.map((mapping) => mapping.lun))];
+  const moving = movingResources(lpar.definition, { kind, policy: base.source.view.migration.inactiveProfPolicy });
+  const probe = (system: ManagedSystem) => system.client.call("migration.probeStorage", { luns }, { signal, deadlineMs: PROBE_MS_MAX }).then((answer) => answer.found);
+  const [found, sourceLuns, fits, movers, fc] = await Promise.all([
+    luns.length === 0 ? [] : probe(destination),
+    // A server of the source that does not answer is a finding of its own (V01); it does not hide the rest.
+    luns.length === 0 || !source.connected ? null : probe(source).catch(() => null),
+    moving === null ? null : destination.client.call("system.fits", { resources: moving }, { signal }),
     active ? probeMovers(base, source, destination, signal) : null,
     probeFc(lpar, source, destination, signal),
   ]);
-  const facts = { ...base, luns: found, fc, fits, guest: null, movers };
+  const record = records.find((one) => one.id === lpar.migrationId) ?? null;
+  const facts: MobilityFacts = { ...base, luns: found, sourceLuns, fc, fits, guest: null, movers, record, clockAheadMs };
   // Scripts of the operating system may take minutes and touch applications: they are asked last, and only for a move that everything else allows.
-  if (!active || validate(facts).plan === null) return facts;
+  if (!active || options.listing === true || validate(facts).plan === null) return facts;
   return { ...facts, guest: await source.client.call("migration.checkGuest", { lparId: lpar.lparId }, { signal, deadlineMs: waitMs(request) }) };
 }
 
@@ -54,10 +76,35 @@ async function probeFc(lpar: LparView, source: ManagedSystem, destination: Manag
   return [...here.found.map((one) => ({ ...one, side: "source" as const })), ...there.found.map((one) => ({ ...one, side: "destination" as const }))];
 }
 
-/** A real connection between the movers that the plan would use. */
-async function probeMovers(base: Pick<MobilityFacts, "source" | "destination" | "wanted">, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<{ reachable: boolean; detail: string } | null> {
-  const pair = moverPairs(base)[0];
-  if (!pair) return null;
+async function moversOf(system: ManagedSystem, signal: AbortSignal): Promise<MoverFact[]> {
+  if (!system.connected) return [];
+  const { movers } = await system.client.call("migration.movers", {}, { signal });
+  return movers.map(({ lparId, inProgress, configured }) => ({ lparId, inProgress, max: configured }));
+}
+const recordsOf = async (system: ManagedSystem, signal: AbortSignal) => (system.connected ? (await system.client.call("migration.list", { history: false }, { signal })).records : []);
+
+/** How far the destination's clock is ahead, by asking both at once and halving the way; null when one can not be asked. */
+async function clockDifference(source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<number | null> {
+  if (!source.connected || !destination.connected) return null;
+  const ask = async (system: ManagedSystem) => {
+    const began = performance.now();
+    const { time } = await system.client.call("system.get", {}, { signal });
+    return Date.parse(time) - (began + performance.now()) / 2;
+  };
+  const [mine, theirs] = await Promise.all([ask(source), ask(destination)]);
+  return Math.round(theirs - mine);
+}
+
+/** A real connection between the movers that the plan would use; when the best pair has none, the first of the others that has. */
+async function probeMovers(base: Pick<MobilityFacts, "source" | "destination" | "wanted">, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<MobilityFacts["movers"]> {
+  const [best, ...others] = moverPairs(base).slice(0, PAIRS_TRIED_MAX);
+  if (!best) return null;
+  const first = await probePair(best, source, destination, signal);
+  if (first.reachable) return { ...first, pair: best };
+  const answers = await Promise.all(others.map(async (pair) => ({ ...(await probePair(pair, source, destination, signal)), pair })));
+  return answers.find((answer) => answer.reachable) ?? first;
+}
+async function probePair(pair: MspPair, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<{ reachable: boolean; detail: string }> {
   try {
     const peer = await destination.client.call("migration.moverAddress", { mspLparId: pair.destMspLparId as LparId }, { signal });
     return await source.client.call("migration.probeMover", { mspLparId: pair.sourceMspLparId as LparId, peer }, { signal, deadlineMs: PROBE_MS_MAX });

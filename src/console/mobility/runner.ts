@@ -68,13 +68,13 @@ class Runner implements Mobility {
 
   async validate(request: MobilityRequest, signal: AbortSignal): Promise<ValidationResult> {
     const found = await this.#validate(request, signal);
-    return { findings: found.findings, type: found.kind, possibleScsi: found.possibleScsi, suggestedScsi: found.suggestedScsi, possibleFc: found.possibleFc, suggestedFc: found.suggestedFc, possibleMsps: found.pairs };
+    return { findings: found.findings, type: found.kind, possibleScsi: found.possibleScsi, suggestedScsi: found.suggestedScsi, possibleFc: found.possibleFc, suggestedFc: found.suggestedFc, possibleMsps: found.pairs, notes: found.notes };
   }
 
   async migrate(request: MobilityRequest, watch: { readonly signal: AbortSignal; readonly onProgress: (record: MigrationRecord) => void }): Promise<MigrationResult> {
     const validateAt = this.#clock.date().toISOString();
     const found = await this.#validate(request, watch.signal);
-    if (found.plan === null) return { ok: false, findings: found.findings, record: null };
+    if (found.plan === null) return { ok: false, findings: found.findings, record: null, notes: found.notes };
     if (watch.signal.aborted) throw new OlpmError("aborted", "The migration was stopped before it began.");
     const { source, lparId } = request;
     const id = (this.#options.newId ?? randomUUID)() as MigrationId;
@@ -92,7 +92,7 @@ class Runner implements Mobility {
       source: begun.record.source,
       destination,
       destLparId: (request.options.destLparId ?? null) as LparId | null,
-      definition: definitionToMove(begun.definition, { kind: found.kind, policy: source.view!.migration.inactiveProfPolicy, profileName: request.options.profileName ?? null, vswitches: request.options.vswitchMappings ?? [], uuid: null }),
+      definition: definitionToMove(begun.definition, { kind: found.kind, policy: source.view!.migration.inactiveProfPolicy, profileName: request.options.profileName ?? null, vswitches: request.options.vswitchMappings ?? [], uuid: found.plan.newUuid ? randomUUID() : null }),
       storage: found.plan.storage as MigrationParams["storage"],
       fc: found.plan.fc as MigrationParams["fc"],
       waitMs: waitMs(request),
@@ -101,7 +101,7 @@ class Runner implements Mobility {
     watch.onProgress(begun.record);
     const warnings = found.findings.filter((finding) => finding.severity === "warning");
     const outcome = await this.#drive(params, request, [], { stop: watch.signal, onProgress: watch.onProgress, warnings, fresh: true });
-    return this.#result(params, request, outcome, warnings, validateAt);
+    return { ...(await this.#result(params, request, outcome, warnings, validateAt)), notes: found.notes };
   }
 
   async stop(source: ManagedSystem, lparId: LparId): Promise<void> {

@@ -12,7 +12,7 @@ import { delay } from "../../kit/wait.js";
 import type { Generation, LparId, MigrationId } from "../../model/ids.js";
 import type { LparDefinition } from "../../model/lpar.js";
 import type { MigrationEnd, MigrationError } from "../../model/migration.js";
-import { guestRefusal, noConnection } from "../../mobility/rules.js";
+import { guestRefusal, noConnection } from "../../mobility/rules/rule.js";
 import type { Step } from "../../saga/saga.js";
 import type { PlannedFc, PlannedStorage } from "../../wire/console-system.js";
 import type { ConsoleSystem } from "../../wire/console-system.js";

@@ -77,7 +77,7 @@ export class DestinationSide {
     }
     const { name } = params.definition;
     const rows = hypervisor.store.lpars();
-    if (rows.some((row) => row.definition.name === name)) throw new OlpmError("already-exists", `A partition named ${name} already exists on ${hypervisor.config.name}.`, { hsc: "OLPM-P09", action: "Rename or remove it, then try again." });
+    if (rows.some((row) => row.definition.name === name)) throw new OlpmError("already-exists", `A partition named ${name} already exists on ${hypervisor.config.name}.`, { hsc: "OLPM-VP09", action: "Rename or remove it, then try again." });
     const lparId = this.#chooseId(params.lparId, params.source.lparId);
     const current = params.definition.current;
     if (!current) throw new OlpmError("invalid-argument", "the partition has no current configuration");
@@ -469,7 +469,7 @@ export class DestinationSide {
   #chooseId(asked: LparId | null, atSource: LparId): LparId {
     const taken = new Set(this.#hypervisor.store.lpars().map((row) => row.lparId));
     if (asked !== null) {
-      if (taken.has(asked)) throw new OlpmError("already-exists", `Partition ID ${asked} is in use on ${this.#hypervisor.config.name}.`, { hsc: "OLPM-P10", action: "Choose another dest_lpar_id." });
+      if (taken.has(asked)) throw new OlpmError("already-exists", `Partition ID ${asked} is in use on ${this.#hypervisor.config.name}.`, { hsc: "OLPM-VP10", action: "Choose another dest_lpar_id." });
       return asked;
     }
     return taken.has(atSource) ? this.#hypervisor.lowestFreeLparId() : atSource;
@@ -483,7 +483,7 @@ export class DestinationSide {
     for (const want of planned) {
       const key = `${want.viosLparId}/${want.clientSlot}`;
       // Several LUNs behind one client adapter share one server adapter.
-      const viosSlot = slots.get(key) ?? this.#nextSlot(want.viosLparId, [...slots.entries()].filter(([at]) => at.startsWith(`${want.viosLparId}/`)).map(([, slot]) => slot));
+      const viosSlot = slots.get(key) ?? this.#slotFor(want, [...slots.entries()].filter(([at]) => at.startsWith(`${want.viosLparId}/`)).map(([, slot]) => slot));
       slots.set(key, viosSlot);
       const names = new Set([
         ...(rows.find((row) => row.lparId === want.viosLparId)?.devices?.targets ?? []).map((target) => target.name),
@@ -496,10 +496,18 @@ export class DestinationSide {
     }
     return placed;
   }
-  #nextSlot(viosLparId: LparId, taken: readonly SlotNumber[]): SlotNumber {
-    const promised = this.#hypervisor.store.lpars().flatMap((row) => [...row.storage, ...row.fc].filter((mapping) => mapping.viosLparId === viosLparId).map((mapping) => mapping.viosSlot));
+  /** The slot that was asked for, or the one of the source when it is free, else the next free one (lpm-process 5.2). */
+  #slotFor({ viosLparId, viosSlot, slotAsked }: Params<ConsoleSystem, "migration.reserve">["storage"][number], taken: readonly SlotNumber[]): SlotNumber {
+    const row = this.#hypervisor.store.lpar(viosLparId);
+    const current = row?.definition.current;
+    const promised = this.#hypervisor.store.lpars().flatMap((one) => [...one.storage, ...one.fc].filter((mapping) => mapping.viosLparId === viosLparId).map((mapping) => mapping.viosSlot));
+    const used = new Set<number>([...taken, ...promised.filter((slot) => slot !== null), ...[...(row?.devices?.adapters ?? []), ...(row?.devices?.fc ?? [])].map((adapter) => adapter.slot), ...(current?.ethernet ?? []).map((adapter) => adapter.slot)]);
+    const most = current?.maxVirtualSlots ?? Infinity;
+    if (viosSlot !== undefined && viosSlot > 1 && viosSlot < most && !used.has(viosSlot)) return viosSlot;
+    if (slotAsked) throw new OlpmError("already-exists", `The virtual slot ${viosSlot} of the Virtual I/O Server with ID ${viosLparId} is in use on ${this.#hypervisor.config.name}.`, { hsc: "OLPM-VV12", action: "Name a free slot, or leave it to the console." });
     let slot = this.#hypervisor.freeSlot(viosLparId);
-    while (taken.includes(slot) || promised.includes(slot)) slot = (slot + 1) as SlotNumber;
+    while (used.has(slot)) slot = (slot + 1) as SlotNumber;
+    if (slot >= most) throw new OlpmError("limit-reached", `The Virtual I/O Server with ID ${viosLparId} of ${this.#hypervisor.config.name} has no free virtual slot below its maximum, ${most}.`, { hsc: "OLPM-VV11", action: "Raise max_virtual_slots in its profile and activate it again." });
     return slot;
   }
 

@@ -1,6 +1,7 @@
 /** The migrations of a managed system behind the wire: what consoles and other systems may ask, and what a restart takes up. */
 import { OlpmError } from "../../kit/errors.js";
 import { Turns } from "../../kit/turns.js";
+import type { LparId } from "../../model/ids.js";
 import { decideRecovery, type RecoveryRowName } from "../../mobility/recovery.js";
 import type { ConsoleSystem } from "../../wire/console-system.js";
 import type { Handlers } from "../../wire/rpc.js";
@@ -10,6 +11,7 @@ import { fileLogs, type ConsoleLogs } from "./console-log.js";
 import { DestinationSide } from "./destination.js";
 import { tellGuest } from "./guest.js";
 import { PeerSystem, type ConnectPeer } from "./peer.js";
+import { MoverLimits } from "./limits.js";
 import { isOpen, Records } from "./records.js";
 import { Recovery } from "./recovery.js";
 import { SourceSide } from "./source.js";
@@ -18,6 +20,8 @@ type MigrationMethod = Exclude<Extract<keyof ConsoleSystem["methods"], `migratio
 export interface Migrations {
   readonly handlers: Pick<Handlers<ConsoleSystem>, MigrationMethod>;
   readonly systemHandlers: Handlers<SystemSystem>;
+  /** @throws OlpmError invalid-argument */
+  setMover(mover: { readonly lparId: LparId; readonly configured: number }): void;
   /** after a start of this process, when partitions and VIOSes have been adopted */
   resume(): Promise<void>;
 }
@@ -36,6 +40,7 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
   const { config } = hypervisor;
   const parts: MigrationParts = { connect: (endpoint, log) => new PeerSystem(endpoint, { tls: config.tls, self: `system:${config.name}`, log }), logs: fileLogs, turns: new Turns(), decide: decideRecovery, ...given };
   const records = new Records(hypervisor);
+  const limits = new MoverLimits(hypervisor, records);
   const source = new SourceSide(hypervisor, records, parts);
   const destination = new DestinationSide(hypervisor, records, parts);
   const { turns } = parts;
@@ -66,7 +71,11 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
       const process = hypervisor.process(lparId);
       return process ? tellGuest(process.guest, "check") : { answered: false, agreed: false, detail: "the partition does not run" };
     },
-    "migration.begin": (params, { caller }) => driven(params.id, caller, async () => source.begin(params)),
+    "migration.movers": async () => limits.list(),
+    "migration.begin": (params, { caller }) => driven(params.id, caller, async () => {
+        if (!records.find(params.id)) limits.assertBelow(params.sourceMspLparId);
+        return source.begin(params);
+      }),
     "migration.notifyGuest": ({ id, event }, { caller }) => driven(id, caller, () => sideOf(id).notifyGuest(id, event)),
     "migration.openSourceMover": ({ id, ticket, peer }, { caller }) => inTurn(id, caller, () => source.openMover(id, ticket, peer)),
     "migration.closeMover": ({ id }, { caller }) => inTurn(id, caller, () => sideOf(id).closeMover(id)),
@@ -78,7 +87,10 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
     },
     "migration.endFailed": ({ id, status, error }, { caller }) => inTurn(id, caller, () => source.endFailed(id, status, error)),
     "migration.cleanSource": ({ id }, { caller }) => inTurn(id, caller, () => source.clean(id)),
-    "migration.reserve": (params, { caller }) => driven(params.id, caller, () => turns.take(params.id, () => destination.reserve(params))),
+    "migration.reserve": (params, { caller }) => driven(params.id, caller, () => turns.take(params.id, () => {
+        if (!records.find(params.id)) limits.assertBelow(params.destination.mspLparId);
+        return destination.reserve(params);
+      })),
     "migration.attachStorage": ({ id }, { caller }) => driven(id, caller, () => turns.take(id, () => destination.attachStorage(id))),
     "migration.startShell": ({ id }, { caller }) => inTurn(id, caller, () => destination.startShell(id)),
     "migration.openDestinationMover": ({ id, mspLparId }, { caller }) => driven(id, caller, () => turns.take(id, () => destination.openMover(id, mspLparId))),
@@ -121,6 +133,7 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
   return {
     handlers,
     systemHandlers,
+    setMover: (mover) => limits.set(mover),
     resume: async () => {
       for (const row of hypervisor.store.migrations().filter(isOpen)) {
         try {

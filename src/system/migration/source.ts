@@ -47,7 +47,7 @@ const LEARN_MS_MAX = 5_000;
 const COUNT_MS_MAX = 1_000;
 
 const STOPPED = () => new OlpmError("aborted", "The migration was stopped by the user.", { hsc: "HSCLA2CF" });
-const LOCKED = (name: string) => new OlpmError("conflict", `Partition ${name} is in another migration.`, { hsc: "OLPM-P02", action: "Wait until it ends, stop it with migrlpar -o s, or recover it with migrlpar -o r." });
+const LOCKED = (name: string) => new OlpmError("conflict", `Partition ${name} is in another migration.`, { hsc: "OLPM-VG10", action: "Wait until it ends, stop it with migrlpar -o s, or recover it with migrlpar -o r." });
 
 /** What lives only as long as this process; the durable part is the record. */
 interface Running {
@@ -80,12 +80,12 @@ export class SourceSide {
     if (known) return { record: known.record, definition: view.definition, storage: view.storage };
     const row = hypervisor.row(params.lparId);
     if (row.migrationId !== null) throw LOCKED(row.definition.name);
-    if (row.ownership.kind !== "owner") throw new OlpmError("wrong-state", `Partition ${row.definition.name} does not belong to this system (${row.ownership.kind}).`, { hsc: "OLPM-P03" });
-    if (!lparCan(params.type === "active" ? "migrateActive" : "migrateInactive", view.state)) throw new OlpmError("wrong-state", `Partition ${row.definition.name} is ${view.state}; it can not be moved in that state.`, { hsc: "OLPM-P04" });
+    if (row.ownership.kind !== "owner") throw new OlpmError("wrong-state", `Partition ${row.definition.name} does not belong to this system (${row.ownership.kind}).`, { hsc: "OLPM-VP03" });
+    if (!lparCan(params.type === "active" ? "migrateActive" : "migrateInactive", view.state)) throw new OlpmError("wrong-state", `Partition ${row.definition.name} is ${view.state}; it can not be moved in that state.`, { hsc: "OLPM-VP03" });
     const operation = hypervisor.operation(params.lparId);
     if (operation !== undefined) throw new OlpmError("conflict", `Another operation (${operation}) is under way for partition ${row.definition.name}.`, { hsc: "OLPM-VP25", action: "Wait until it ends.", retryable: true });
     const busy = this.#records.open().filter((open) => open.record.type === params.type).length;
-    if (busy >= hypervisor.config.migrationsMax) throw new OlpmError("limit-reached", `${hypervisor.config.name} already takes part in ${busy} migrations, its limit.`, { hsc: "OLPM-S07", action: "Wait until one ends.", retryable: true });
+    if (busy >= hypervisor.config.migrationsMax) throw new OlpmError("limit-reached", `${hypervisor.config.name} already takes part in ${busy} migrations, its limit.`, { hsc: "OLPM-VG12", action: "Wait until one ends.", retryable: true });
     const now = this.#records.now();
     const msp = params.sourceMspLparId === null ? undefined : hypervisor.vioses().find((vios) => vios.lparId === params.sourceMspLparId);
     const record: MigrationRecord = {

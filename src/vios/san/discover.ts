@@ -19,8 +19,11 @@ export interface LunPath {
 }
 export interface FoundLun extends LunPath {
   readonly lun: LunId;
+  /** 0 when a reservation keeps it from being read */
   readonly bytes: number;
   readonly blockBytes: number;
+  /** who holds a SCSI reservation; null: nobody, or the LUN knows no reservations */
+  readonly reservedBy: string | null;
 }
 export interface Discovery {
   readonly luns: readonly FoundLun[];
@@ -104,10 +107,30 @@ async function lookAt(session: IscsiSession, path: LunPath, raw: Buffer): Promis
   if (!connectedDisk) return undefined;
   const identity = lunIdOf(await session.read(raw, [0x12, 1, 0x83, 4, 0, 0], 1024));
   if (identity === undefined) return undefined;
-  const capacity = await session.read(raw, [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, ...u32(32), 0, 0], 32);
+  const reservedBy = await reservation(session, raw);
+  const capacity = await session.read(raw, [0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, ...u32(32), 0, 0], 32).catch((error: unknown) => {
+    if (isConflict(error)) return null;
+    throw error;
+  });
+  if (capacity === null) return { ...path, lun: identity, blockBytes: 0, bytes: 0, reservedBy: reservedBy ?? "another initiator" };
   const blockBytes = capacity.readUInt32BE(8);
-  return { ...path, lun: identity, blockBytes, bytes: Number(capacity.readBigUInt64BE(0) + 1n) * blockBytes };
+  return { ...path, lun: identity, blockBytes, bytes: Number(capacity.readBigUInt64BE(0) + 1n) * blockBytes, reservedBy };
 }
+
+/** PERSISTENT RESERVE IN, READ RESERVATION (SPC-4 6.15.3); a LUN that does not know the command has none, one that answers with a conflict has. */
+async function reservation(session: IscsiSession, raw: Buffer): Promise<string | null> {
+  try {
+    const answer = await session.read(raw, [0x5e, 0x01, 0, 0, 0, 0, 0, 0, 64, 0], 64);
+    const held = answer.length >= 24 && answer.readUInt32BE(4) >= 16;
+    return held ? `the holder of the persistent reservation key 0x${answer.subarray(8, 16).toString("hex")}` : null;
+  } catch (error) {
+    if (isConflict(error)) return "another initiator";
+    if (error instanceof OlpmError && error.code === "storage-failed") return null;
+    throw error;
+  }
+}
+/** SAM-5 5.3.1: status RESERVATION CONFLICT */
+const isConflict = (error: unknown): boolean => error instanceof OlpmError && error.code === "storage-failed" && error.message.includes("status 0x18,");
 
 async function withSession<T>(where: { initiatorName: string; portal: string; target: string | null; signal: AbortSignal | undefined }, work: (session: IscsiSession) => Promise<T>): Promise<T> {
   const deadline = AbortSignal.timeout(ASK_MS_MAX);

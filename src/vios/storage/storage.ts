@@ -36,6 +36,8 @@ export class Storage {
   #refreshing: Promise<void> | undefined;
   #changes: Promise<unknown> = Promise.resolve();
   #restoring: Promise<void> | undefined;
+  /** LUNs that someone holds a SCSI reservation of, as they were seen last */
+  readonly #reserved = new Map<LunId, string>();
   /** what was logged last of each thing that is tried again and again; the same is not said twice */
   readonly #said = new Map<string, string>();
 
@@ -210,20 +212,29 @@ export class Storage {
     const user = this.#table.targetOf(lun);
     if (user && this.served(user.name)) return true;
     const there = await inspect(this.#san, disk, this.#stopped.signal).catch(() => undefined);
-    return there?.lun === lun && there.bytes === disk.bytes;
+    if (there) this.#noteReservation(there);
+    return there?.lun === lun && (there.bytes === disk.bytes || there.reservedBy !== null);
   }
 
   #visibility(lun: LunId): LunVisibility {
     const disk = this.#table.diskOf(lun);
     const user = this.#table.targetOf(lun);
     const visible = disk?.state === "available";
-    const detail = visible ? disk.name : `not visible to ${this.#san.initiatorName}${this.#reasons()}`;
-    return { viosLparId: this.#config.lparId as LparId, lun, visible, bytes: visible ? disk.bytes : null, inUse: user !== undefined, detail: user ? `${detail}, used by ${user.name}` : detail };
+    // Another LUN where this one stood is worth to be told: paths are not names.
+    const other = disk && !visible ? this.#table.all.disks.find((one) => one.state === "available" && one.target === disk.target && one.lunNumber === disk.lunNumber) : undefined;
+    const detail = visible ? disk.name : `not visible to ${this.#san.initiatorName}${other ? `; ${other.target} LUN ${other.lunNumber}, where it was, is ${other.lun}` : ""}${this.#reasons()}`;
+    const reservedBy = user ? null : (this.#reserved.get(lun) ?? null);
+    return { viosLparId: this.#config.lparId as LparId, lun, visible, bytes: visible && disk.bytes > 0 ? disk.bytes : null, inUse: user !== undefined, reservedBy, detail: user ? `${detail}, used by ${user.name}` : detail };
+  }
+  #noteReservation({ lun, reservedBy }: FoundLun): void {
+    if (reservedBy === null) this.#reserved.delete(lun);
+    else this.#reserved.set(lun, reservedBy);
   }
 
   async #look(): Promise<void> {
     const found: Discovery = await discover(this.#san, this.#stopped.signal);
     this.#lastFailures = found.failures;
+    for (const lun of found.luns) this.#noteReservation(lun);
     if (found.failures.length === 0) this.#said.delete("san");
     else this.#sayOnce("san", new OlpmError("storage-failed", found.failures.map((failure) => failure.message).join("; ")), "the SAN could not be asked");
     this.#table.setDisks(mergeDisks(this.#table.all.disks, found.luns));
