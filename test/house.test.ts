@@ -20,7 +20,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   vios: ["mover", "qmp", "wire", "kit", "model"],
   system: ["saga", "mobility", "qmp", "wire", "kit", "model"],
   console: ["saga", "mobility", "wire", "kit", "model"],
-  manual: ["simulation", "lab", "console", "system", "wire", "mobility", "model", "kit"],
+  manual: ["simulation", "lab", "console", "vios", "system", "wire", "mobility", "model", "kit"],
   site: ["console", "system", "wire", "kit", "model"],
   lab: ["site", "console", "system", "vios", "qmp", "wire", "kit", "model"],
   simulation: ["console", "system", "mobility", "wire", "kit", "model"],

@@ -17,6 +17,7 @@ import type { Command } from "../console/commands/command.js";
 import { CASES, FAULTS, MOMENTS, type FaultCase } from "../lab/faults.js";
 import type { Measured } from "../lab/trial.js";
 import { HOLD_POINTS } from "../system/hold.js";
+import { VIOS_COMMANDS } from "../vios/cli/run.js";
 import type { AttributeStatus, AttributeTable } from "../console/grammar/attribute-table.js";
 
 const cell = (text: string) => text.replaceAll("|", "\\|").replaceAll("\n", " ");
@@ -98,6 +99,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   options: () => COMMANDS.filter((command) => command.options.length > 0).map((command) => `### ${command.name}\n\n${table(["option", "", "values"], optionsOf(command))}`).join("\n\n"),
   "system-config": () => keys(SystemConfig),
   "console-config": () => keys(ConsoleConfig),
+  "vios-commands": () => table(["command", "usage"], VIOS_COMMANDS.map(({ name, usage }) => [`\`${name}\``, usage.split(/\n\s+(?=[a-z]+ )|\n(?=[a-z])/).map((form) => `\`${form.replace(/\s+/g, " ")}\``).join("<br>")])),
   attributes: () => COMMANDS.flatMap((command) => command.attributes ?? []).map(attributesOf).join("\n"),
 };
 

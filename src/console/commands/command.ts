@@ -48,6 +48,8 @@ export interface Command {
   readonly details?: readonly string[];
   /** attributes that it prints or takes in records, for its help and docs/hmc-compatibility.md */
   readonly attributes?: readonly AttributeTable[];
+  /** where it is not 0 and 1 */
+  readonly exitStatus?: string;
   /** words that are no options; most commands take none */
   readonly operands?: boolean;
   /** Gives the exit status. @throws OlpmError: its line goes to standard error, the status is 1 */

@@ -49,7 +49,7 @@ export const examplesOf = (command: Command): string[] => (command.details ?? []
 export function helpText(command: Command): string {
   const paragraphs = (command.details ?? []).filter((one) => !EXAMPLES.test(one));
   const examples = examplesOf(command);
-  const lines = ["NAME", `    ${command.name} - ${command.summary}`, "", "SYNOPSIS", ...command.synopsis.map((line) => `    ${line}`), "", "DESCRIPTION", ...wrap(`${command.name} ${command.summary}.`, 4)];
+  const lines = ["NAME", `    ${command.name} - ${command.summary}`, "", "SYNOPSIS", ...command.synopsis.flatMap((line) => wrap(line, 4, 8)), "", "DESCRIPTION", ...wrap(`${command.name} ${command.summary}.`, 4)];
   for (const paragraph of paragraphs) lines.push("", ...wrap(paragraph, 4));
   lines.push("", "OPTIONS");
   for (const option of command.options) {
@@ -61,7 +61,7 @@ export function helpText(command: Command): string {
   lines.push("    --help", ...wrap("prints this page", 8));
   for (const table of command.attributes ?? []) lines.push("", `ATTRIBUTES OF ${table.title}${table.use === "record" ? ", in its record" : ""}`, ...attributeLines(table));
   if (examples.length > 0) lines.push("", "EXAMPLES", ...examples.map((line) => `    ${line}`));
-  lines.push("", "AUTHORITY", `    ${AUTHORITY[audienceOf(command)]}`, "", "EXIT STATUS", "    0 on success, 1 on failure with a message on standard error.", "");
+  lines.push("", "AUTHORITY", `    ${AUTHORITY[audienceOf(command)]}`, "", "EXIT STATUS", ...wrap(command.exitStatus ?? "0 on success, 1 on failure with a message on standard error.", 4), "");
   return lines.join("\n");
 }
 
@@ -78,17 +78,20 @@ function attributeLines(table: AttributeTable): string[] {
 const TITLES = { fixed: "Only as it is here", "without effect": "Accepted, without effect", "without value": "Without value", refused: "Refused" } as const;
 
 const WIDTH = 100;
-function wrap(text: string, indent: number): string[] {
+/** `hanging`: indent of a paragraph's second and further lines. */
+function wrap(text: string, indent: number, hanging = indent): string[] {
   const lines: string[] = [];
   for (const part of text.split("\n")) {
-    let line = "";
+    let line = " ".repeat(indent);
+    let empty = true;
     for (const word of part.split(" ")) {
-      if (line !== "" && indent + line.length + 1 + word.length > WIDTH) {
-        lines.push(`${" ".repeat(indent)}${line}`);
-        line = word;
-      } else line = line === "" ? word : `${line} ${word}`;
+      if (!empty && line.length + 1 + word.length > WIDTH) {
+        lines.push(line);
+        line = `${" ".repeat(hanging)}${word}`;
+      } else line += empty ? word : ` ${word}`;
+      empty = false;
     }
-    lines.push(`${" ".repeat(indent)}${line}`);
+    lines.push(line);
   }
   return lines;
 }

@@ -41,10 +41,11 @@ export const viosvrcmd: Command = {
     SYSTEM_OPTION,
     ...LPAR_OPTIONS,
     { name: "-c", argument: "command", help: "the command, without the word ioscli; several ones in several lines", required: true },
-    { name: "-t", argument: "minutes", help: "time for the command", withoutEffect: true },
-    { name: "--admin", argument: null, help: "with administrative rights" },
+    { name: "-t", argument: "minutes", help: "time for the command, which has two minutes in any case", number: { min: 1, max: 999 }, withoutEffect: true },
+    { name: "--admin", argument: null, help: "with administrative rights, which every command has here", withoutEffect: true },
   ],
-  details: ['Example:\nviosvrcmd -m ms01 -p vios1 -c "lsmap -all -fmt :"'],
+  exitStatus: "That of the command on the Virtual I/O Server, or of the first of several that failed; 1 when it could not be run.",
+  details: ["The commands are listed by viosvrcmd -c help, and explained by -c \"help NAME\". They are not interactive and have no pipes; a pipe behind viosvrcmd is the console's.", 'Examples:\nviosvrcmd -m ms01 -p vios1 -c help\nviosvrcmd -m ms01 -p vios1 -c "lsmap -all -fmt :"'],
   run: async (options, context) => {
     const system = systemOf(options, context);
     const lpar = lparOf(options, context, system);

@@ -3,6 +3,7 @@ import { lowestFree } from "../devices.js";
 import type { ViosTargetDevice } from "../../wire/system-vios.js";
 import type { Vios } from "../vios.js";
 import { unknownDevice } from "./lsdev.js";
+import { diskPhysloc, physloc, unitCode } from "./lsmap.js";
 import { CommandFailure, parseWords } from "./words.js";
 
 export const MKVDEV_USAGE = "mkvdev [-f] {-vdev TargetDevice | -dplc TDPhysicalLocationCode}\n              {-vadapter VirtualServerAdapter | -aplc VSAPhysicalLocationCode}\n              [-dev DeviceName]";
@@ -19,9 +20,10 @@ const BUSY = "Some error messages may contain invalid information\nfor the Virtu
  * @throws CommandFailure; OlpmError of `Storage.attach`
  */
 export async function mkvdev(vios: Vios, words: readonly string[]): Promise<string> {
-  const parsed = parseWords(words, { flags: ["-f"], values: ["-vdev", "-vadapter", "-dev"], usage: MKVDEV_USAGE });
-  const vdev = parsed.value("-vdev");
-  const vadapter = parsed.value("-vadapter");
+  const parsed = parseWords(words, { flags: ["-f"], values: ["-vdev", "-vadapter", "-dplc", "-aplc", "-dev"], usage: MKVDEV_USAGE });
+  const [unit, dplc, aplc] = [unitCode(vios.config.mtms), parsed.value("-dplc"), parsed.value("-aplc")];
+  const vdev = parsed.value("-vdev") ?? (dplc === undefined ? undefined : (vios.table.all.disks.find((one) => diskPhysloc(unit, one) === dplc)?.name ?? dplc));
+  const vadapter = parsed.value("-vadapter") ?? (aplc === undefined ? undefined : (vios.table.all.adapters.find((one) => physloc({ unit, lparId: vios.config.lparId }, one.slot) === aplc)?.name ?? aplc));
   if (vdev === undefined || vadapter === undefined) throw new CommandFailure(`Required option is missing.\n\nUsage: ${MKVDEV_USAGE}`);
   const disk = vios.table.disk(vdev) ?? unknownDevice("mkvdev", vdev);
   const adapter = vios.table.adapter(vadapter) ?? unknownDevice("mkvdev", vadapter);

@@ -6,12 +6,11 @@ import type { ViosDisk } from "../../wire/system-vios.js";
 import { entstatText, type SharedDevice } from "./entstat.js";
 import type { Link } from "./links.js";
 import { lsdevText, type Device } from "./lsdev.js";
-import { diskPhysloc, lsmapText, type LsmapFacts } from "./lsmap.js";
+import { diskPhysloc, lsmapText, unitCode, type LsmapFacts } from "./lsmap.js";
 import { lsnportsText } from "./npiv.js";
 import { portsOf } from "../storage/ports.js";
 import { chkdevText, lspvText } from "./lspv.js";
 import { lstcpipText } from "./lstcpip.js";
-import { unitCode } from "./run.js";
 import { columns, parseWords } from "./words.js";
 
 const slot = (n: number) => SlotNumber.parse(n);

@@ -36,6 +36,8 @@ const ABSENT = [
   { option: "-clustername", says: "This Virtual I/O Server belongs to no cluster.", status: 1 },
 ] as const;
 
+/** `9009-42A*7800A01` to `U9009.42A.7800A01`. */
+export const unitCode = (mtms: string): string => `U${mtms.replace("-", ".").replace("*", ".")}`;
 export const physloc = (facts: Pick<LsmapFacts, "unit" | "lparId">, slot: number): string => `${facts.unit}-V${facts.lparId}-C${slot}`;
 
 /** The LUN that a client sees: the first device of an adapter is 0x81, the next 0x82. */

@@ -6,7 +6,7 @@ import { CHDEV_USAGE, chdev, MKVDEV_USAGE, mkvdev, RMDEV_USAGE, rmdev, RMVDEV_US
 import { ENTSTAT_USAGE, entstatText, type SharedDevice } from "./entstat.js";
 import { readLinks } from "./links.js";
 import { lsdevText, LSDEV_USAGE, unknownDevice, type Attribute, type Device } from "./lsdev.js";
-import { diskPhysloc, lsmapText, LSMAP_USAGE, physloc, type LsmapFacts } from "./lsmap.js";
+import { diskPhysloc, lsmapText, LSMAP_USAGE, physloc, unitCode, type LsmapFacts } from "./lsmap.js";
 import { CHKDEV_USAGE, chkdevText, deviceIdentifier, LSPV_USAGE, lspvText } from "./lspv.js";
 import { LSTCPIP_USAGE, lstcpipText } from "./lstcpip.js";
 import { LSNPORTS_USAGE, lsnportsText, portPhysloc, VFCMAP_USAGE, vfcmap } from "./npiv.js";
@@ -45,6 +45,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   vfcmap: { usage: VFCMAP_USAGE, run: vfcmap },
 };
 
+/** Name and usage of each command, for the manual. */
+export const VIOS_COMMANDS: readonly { readonly name: string; readonly usage: string }[] = Object.entries(COMMANDS).map(([name, { usage }]) => ({ name, usage }));
+
 /** Never throws for what the world or the caller does: the status says it, as a command's would. */
 export async function runViosCommand(vios: Vios, argv: readonly string[]): Promise<CommandResult> {
   const [name = "", ...words] = argv[0] === "ioscli" ? argv.slice(1) : argv;
@@ -76,8 +79,6 @@ function help(_: Vios, words: readonly string[]): string {
   return `Usage: ${command.usage}\n`;
 }
 
-/** `9009-42A*7800A01` to `U9009.42A.7800A01`. */
-export const unitCode = (mtms: string): string => `U${mtms.replace("-", ".").replace("*", ".")}`;
 
 function lsmapFacts(vios: Vios): LsmapFacts {
   const { adapters, targets, fc } = { ...vios.table.all, ...ownDevices(vios) };
