@@ -30,6 +30,8 @@ export interface FoundPartition {
 /** What may stay in the run directory of a running partition. */
 const PARTITION_FILES = new Set(["spec.json", "pid.json", "qemu.log", "channel.log", "qmp.sock", "chq.sock", "con.sock", "ga.sock"]);
 const SETTLE_MS_MAX = 5_000;
+/** What this checker itself runs in the places. */
+const OWN_PROGRAMS = ["ss", "ip", "nsenter"];
 
 export interface Expectation {
   readonly partitions: readonly LabPartition[];
@@ -108,7 +110,7 @@ export async function processesIn(namespace: string): Promise<{ readonly pid: nu
     return { pid, program: main < 0 ? path.basename(words[0]!) : `openlpm ${words[main + 1]}` };
   });
 }
-const programsIn = async (namespace: string): Promise<string[]> => (await processesIn(namespace)).map(({ program }) => program);
+const programsIn = async (namespace: string): Promise<string[]> => (await processesIn(namespace)).map(({ program }) => program).filter((program) => !OWN_PROGRAMS.includes(program));
 
 /** Run directories of partitions that are not here, and files of an ended migration in those that are. */
 function partitionDirs(system: System, here: readonly FoundPartition[]): string[] {

@@ -138,6 +138,7 @@ export const FAULTS = {
   moverLink: { breaks: "the connection between the movers is cut", strike: cutMovers },
   sourceMoverHung: { breaks: "the mover's native program on the source hangs (SIGSTOP)", strike: (stage) => hangMover(stage.from) },
   destinationMoverHung: { breaks: "the mover's native program on the destination hangs (SIGSTOP)", strike: (stage) => hangMover(stage.to) },
+  destinationQemuHung: { breaks: "the partition's process on the destination hangs (SIGSTOP)", strike: async (stage) => (process.kill(qemuOf(stage, stage.to), "SIGSTOP"), nothing) },
   sourceViosHung: { breaks: "the mover's VIOS on the source hangs (SIGSTOP)", strike: (stage) => hangVios(stage, stage.from) },
   destinationViosHung: { breaks: "the mover's VIOS on the destination hangs (SIGSTOP)", strike: (stage) => hangVios(stage, stage.to) },
   console: { breaks: "the console is killed and started again", strike: restartConsole },
@@ -165,6 +166,9 @@ const staying = (moments: readonly Moment[] = EVERY): Partial<Record<Moment, End
 export const CASES: readonly FaultCase[] = [
   ...cases("destinationQemu", { ...staying(), loaded: "stays", owned: "lostOnDestination" }),
   ...cases("destinationVios", { ...staying(), loaded: "stays", owned: "moves" }),
+  ...cases("sourceMoverVios", staying()),
+  ...cases("destinationMoverVios", staying()),
+  ...cases("moverLink", staying()),
 ];
 
 const sideOf = (stage: Stage, point: HoldPoint): System => (HOLD_POINTS[point].side === "source" ? stage.from : stage.to);

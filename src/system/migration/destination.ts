@@ -34,6 +34,8 @@ const DECIDE_MS_MAX = 20_000;
 const SETTLE_MS_MAX = 5_000;
 /** Between two tries of what an owner, or a side that declines, must bring about. */
 const AGAIN_MS = 1_000;
+/** From the source's word to the complete state it takes a fraction of a second; the clients of the partition wait for so long at most (TCP gives them minutes). */
+const REST_MS_MAX = 20_000;
 
 type Outcome = "owned" | "declined";
 const DECLINED_BY_RECOVERY = () => new OlpmError("migration-failed", "The destination had not taken the partition's state and declined it in a recovery.", { hsc: "HSCLA2CF" });
@@ -348,9 +350,19 @@ export class DestinationSide {
     };
     const unwatch = this.#hypervisor.onViosLost((lparId, reason) => lose(lparId, reason.message));
     for (const lparId of viosIds) if (!this.#hypervisor.vioses().some((vios) => vios.lparId === lparId)) lose(lparId, "it does not run");
+    // The source stands still from its word on: a rest of the state that does not come is not waited for without end.
+    const loaded = new AbortController();
+    const late = async () => {
+      await waiting.released;
+      await delay(REST_MS_MAX, loaded.signal, this.#hypervisor.clock);
+      waiting.lost = new OlpmError("timeout", `the rest of the partition's state did not arrive within ${REST_MS_MAX / 1_000} s`, { hsc: "HSCLA2CF" });
+      waiting.abort.abort(waiting.lost);
+    };
+    void late().catch(() => undefined); // it arrived
     waiting.watching = (async () => {
       try {
         await process.loaded(waiting.abort.signal);
+        loaded.abort();
         await this.#takeOver(id, waiting, log);
       } catch (thrown) {
         const error = toOlpmError(thrown, "receiving the partition's state");
@@ -358,6 +370,7 @@ export class DestinationSide {
         log.warn({ err: error }, "the partition can not be taken over; it never will run here");
         await this.#decline(id, error).catch((cause: unknown) => log.error({ err: cause }, "declining was interrupted; recovery goes on with it"));
       } finally {
+        loaded.abort();
         unwatch();
       }
     })();

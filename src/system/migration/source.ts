@@ -43,10 +43,14 @@ const ASK_AGAIN_MS = 1_000;
 const RUN_AGAIN_MS = 1_000;
 /** How long a recovery waits for the destination's word before it says how far it is. */
 const LEARN_MS_MAX = 5_000;
+/** The movers tell of themselves twice a second while they stream. */
+const STALL_MS_MAX = 20_000;
 /** Numbers are worth no longer wait. */
 const COUNT_MS_MAX = 1_000;
 
 const STOPPED = () => new OlpmError("aborted", "The migration was stopped by the user.", { hsc: "HSCLA2CF" });
+const UNEXPECTED = (detail: string, action: string) => new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}.`, { hsc: "HSCLA2CF", action, retryable: true });
+const SEE_WHY = "See why it ended, activate it with chsysstate -r lpar -o on, then try again.";
 const LOCKED = (name: string) => new OlpmError("conflict", `Partition ${name} is in another migration.`, { hsc: "OLPM-VG10", action: "Wait until it ends, stop it with migrlpar -o s, or recover it with migrlpar -o r." });
 
 /** What lives only as long as this process; the durable part is the record. */
@@ -125,7 +129,13 @@ export class SourceSide {
       this.#assertGoesOn(this.#records.get(id).record);
     }
     const process = this.#hypervisor.process(record.source.lparId);
-    return process ? tellGuest(process.guest, event) : { answered: false, agreed: false, detail: "the partition's process has ended" };
+    const verdict = process ? await tellGuest(process.guest, event) : { answered: false, agreed: false, detail: "the partition's process has ended" };
+    // A partition that ended, or whose disks are away, does not answer either: that is told instead.
+    if (event === "prepare" && !verdict.answered) {
+      if (((await process?.state()) ?? "ended") === "ended") throw UNEXPECTED(`The partition ended on ${this.#hypervisor.config.name} during the migration`, SEE_WHY);
+      this.#assertGoesOn(this.#records.get(id).record);
+    }
+    return verdict;
   }
 
   async openMover(id: string, ticket: string, peer: PeerEndpoint): Promise<void> {
@@ -468,20 +478,26 @@ export class SourceSide {
     const mspId = this.#msp(record);
     const { storage, fc } = this.#hypervisor.view(lparId);
     const serving = new Set<number>([...storage, ...fc].map((mapping) => mapping.viosLparId));
-    const fail = (detail: string, action: string) => abort.abort(new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}.`, { hsc: "HSCLA2CF", action, retryable: true }));
+    const fail = (detail: string, action: string) => abort.abort(UNEXPECTED(detail, action));
     const { name } = this.#hypervisor.config;
+    const now = () => this.#hypervisor.clock.now();
+    let copyingSince: number | undefined;
     const unwatches = [
       this.#hypervisor.vios(mspId).client.on("mover.changed", (state) => {
         if (state.id !== record.id || state.side !== "source") return;
         this.#runningOf(record.id).bytesOnLink = state.bytesOnLink;
-        if (state.state === "failed") fail(`The mover on ${mspName ?? mspId} lost the stream: ${state.detail}`, "Check the network between the mover service partitions and the destination's state, then try again.");
+        const action = "Check the network between the mover service partitions and the destination's state, then try again.";
+        if (state.state === "failed") fail(`The mover on ${mspName ?? mspId} lost the stream: ${state.detail}`, action);
+        // Before the copy nothing moves; in it something always does, or somebody who should read does not.
+        if (this.#records.get(record.id).record.phase !== "copy") copyingSince = undefined;
+        else if (Math.min(state.idleMs, now() - (copyingSince ??= now())) > STALL_MS_MAX) fail(`No byte moved between the hypervisors for ${STALL_MS_MAX / 1_000} s`, action);
       }),
       this.#hypervisor.onViosLost((lost, reason) => {
         const role = lost === mspId ? `The mover service partition ${mspName ?? mspId} of ${name} was lost` : serving.has(lost) ? `A Virtual I/O Server that serves the partition on ${name} was lost` : undefined;
         if (role !== undefined) fail(`${role}: ${reason.message}`, "Activate it with chsysstate -r lpar -o on, then try again.");
       }),
       this.#hypervisor.onProcessLost((lost) => {
-        if (lost === lparId) fail(`The partition ended on ${name} during the migration`, "See why it ended, activate it with chsysstate -r lpar -o on, then try again.");
+        if (lost === lparId) fail(`The partition ended on ${name} during the migration`, SEE_WHY);
       }),
     ];
     return () => unwatches.splice(0).forEach((unwatch) => unwatch());

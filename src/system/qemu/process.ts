@@ -58,6 +58,7 @@ export function createProcessFactory(options: { readonly nativeDir: string; read
     },
     adopt: async (dir) => {
       const found = readIdentity(dir);
+      forgetHolder(dir);
       if (found && isAlive(found.identity)) return new QemuProcess(found.spec, found.identity, await QmpClient.connect(sockets(dir).qmp), options);
       if (found) dropCap(capName(found.spec));
       await endHolder(dir);
@@ -125,6 +126,12 @@ function readIdentity(dir: string): { readonly spec: PartitionSpec; readonly ide
   } catch {
     return undefined;
   }
+}
+
+/** Its pid file goes with a holder that has ended. */
+function forgetHolder(dir: string): void {
+  const file = `${dir}/channel.json`;
+  if (fs.existsSync(file) && !isAlive(JSON.parse(fs.readFileSync(file, "utf8")) as ProcessIdentity)) fs.rmSync(file, { force: true });
 }
 
 /** Ends the channel holder of an outgoing migration, if one is left. */
@@ -306,7 +313,10 @@ class QemuProcess implements PartitionProcess {
     fs.closeSync(log);
     let failed: string | undefined;
     child.on("error", (error) => (failed = error.message));
-    child.on("exit", (code) => (failed ??= `status ${code}`));
+    child.on("exit", (code) => {
+      failed ??= `status ${code}`;
+      forgetHolder(this.spec.dir);
+    });
     child.unref();
     const holder = child.pid === undefined ? undefined : identify(child.pid);
     if (holder) fs.writeFileSync(`${this.spec.dir}/channel.json`, JSON.stringify(holder), { mode: 0o600 });
