@@ -8,7 +8,8 @@ Begin and extend an installation
   init console       the first console, the installation's authority, the first user
   invite             a one-time code for a host or one more console
   join               bring this host in with such a code
-  renew              renew this host's certificates (a timer does it), or make those of an added Virtual I/O Server
+  add                one more Virtual I/O Server for this host
+  renew              renew this host's certificates (a timer does it)
 
 Services (systemd units openlpm-console and openlpm-system)
   console            the management console (HMC): SSH door, enrolment

@@ -13,6 +13,7 @@ const LINGER_MS_MAX = 3_000;
 type Verb = (argv: readonly string[]) => Promise<number | void>;
 
 const VERBS: Readonly<Record<string, Verb>> = {
+  add: async (argv) => (await import("./site/add.js")).runAdd(argv),
   backup: async (argv) => (await import("./site/backup.js")).runBackup(argv),
   bench: async (argv) => (await import("./lab/bench/main.js")).runBench(argv),
   console: async (argv) => (await import("./console/main.js")).runConsole(argv),

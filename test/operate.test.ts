@@ -21,6 +21,7 @@ type HostName = (typeof HOSTS)[number];
 const PARTITION = "192.0.2.100";
 const KEY = "writes-db01";
 const CONTROL = 29_471;
+const ARRAY_FILE = "/run/olpm-guide-array.json";
 const LUN = "naa.600507680cfffe0000000000000000a1";
 
 interface Section {
@@ -45,12 +46,14 @@ const on = (name: HostName): BareHost => hosts.get(name)!;
 const fabric = new Fabric("olpm-guide");
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "olpm-guide-"));
 const lunFile = path.join(dir, "lun0.img");
-let array: ProcessIdentity | undefined;
 let writer: Writer | undefined;
 let code = "";
 let broken: string | undefined;
 
 before(async () => {
+  await endArray();
+  await fabric.down();
+  BareHost.sweep();
   await fabric.up({ lan: "192.0.2.1/24", san: "198.51.100.1/24" });
   for (const [name, host] of await Promise.all(HOSTS.map(async (name) => [name, await BareHost.boot(name)] as const))) hosts.set(name, host);
   for (const [name, address] of [["hmc1", "192.0.2.5"], ["ms01", "192.0.2.11"], ["ms02", "192.0.2.12"]] as const) {
@@ -59,26 +62,33 @@ before(async () => {
   }
   await fabric.plug("lan", on("ms01"), "eno2");
   for (const name of ["ms01", "ms02"] as const) await fabric.plug("san", on(name), "eno3");
-  array = await startSan({ san: { namespace: fabric.namespace, target: "iqn.2026-01.org.example:array", control: CONTROL, luns: [{ number: 1, id: LUN, file: lunFile }] } }, "198.51.100.1:3260");
+  const array = await startSan({ san: { namespace: fabric.namespace, target: "iqn.2026-01.org.example:array", control: CONTROL, luns: [{ number: 1, id: LUN, file: lunFile }] } }, "198.51.100.1:3260");
+  fs.writeFileSync(ARRAY_FILE, JSON.stringify(array), { mode: 0o600 });
   assert.equal(fs.statSync(lunFile).size, LUN_MB << 20);
 });
 
 after(async () => {
   writer?.kill();
   for (const host of hosts.values()) await host.destroy();
-  if (array) await killAndWait(array);
-  forgetSan(CONTROL);
+  await endArray();
   await fabric.down();
   fs.rmSync(dir, { recursive: true, force: true });
   assert.deepEqual(fs.readdirSync("/run/netns").filter((name) => name.startsWith(fabric.namespace)), [], "the fabric is left behind");
 });
 
+/** Also the one of a run that was killed. */
+async function endArray(): Promise<void> {
+  if (fs.existsSync(ARRAY_FILE)) await killAndWait(JSON.parse(fs.readFileSync(ARRAY_FILE, "utf8")) as ProcessIdentity);
+  fs.rmSync(ARRAY_FILE, { force: true });
+  forgetSan(CONTROL);
+}
+
 /** What has to be so before and after the blocks of a section, by its title. */
-const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; readonly afterBlock?: (script: string) => Promise<void>; readonly after?: () => Promise<void> }>> = {
+const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; readonly afterBlock?: (script: string, output: string) => Promise<void>; readonly after?: () => Promise<void> }>> = {
   "1. Install": {
     after: async () => {
       assert.equal((await on("ms01").try("systemd-analyze verify /usr/lib/systemd/system/openlpm-* 2>&1 | grep openlpm || true")).stdout, "");
-      for (const verb of ["console", "system", "vios", "init", "invite", "join", "renew", "disk", "backup", "restore", "release", "hmc"]) assert.match(await on("ms01").run(`openlpm ${verb} --help`), /^Usage: openlpm [\s\S]*^Exit status: /m, verb);
+      for (const verb of ["console", "system", "vios", "init", "invite", "join", "add", "renew", "disk", "backup", "restore", "release", "hmc"]) assert.match(await on("ms01").run(`openlpm ${verb} --help`), /^Usage: openlpm [\s\S]*^Exit status: /m, verb);
       // Nothing is configured: one line that says what to do, and the status that goes with it.
       for (const [line, status, words] of [
         ["openlpm system", 1, /There is no configuration of a managed system in .*openlpm join makes one/],
@@ -94,6 +104,23 @@ const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; r
         assert.match(stderr, words);
         assert.equal(stderr.trim().split("\n").length, 1, stderr);
       }
+      // The first password from a terminal, on a host that then forgets it: two that differ make nothing.
+      const typed = (first: string, second: string) => on("ms02").try(`printf '%s\\r%s\\r' ${first} ${second} | script -qec 'openlpm init console --name x --address 192.0.2.12' /dev/null`);
+      assert.match((await typed("abcdefgh", "abcdefgi")).stdout, /differ; nothing was made/);
+      assert.match((await typed("abc", "abc")).stdout, /at least 7 characters/);
+      assert.equal(await on("ms02").run("ls -A /etc/openlpm"), "");
+      const made = await typed("abcdefgh", "abcdefgh");
+      assert.match(made.stdout, /user {8}hscroot\r?\n/);
+      // What is typed before the prompt is the terminal's own echo.
+      assert.doesNotMatch(made.stdout.slice(made.stdout.indexOf("Password")), /abcdefgh/);
+      assert.match((await on("ms02").try("openlpm init console --name x --address 192.0.2.12")).stderr, /This host has a console/);
+      await on("ms02").run("rm -r /etc/openlpm/* /var/lib/openlpm/console");
+    },
+  },
+  "2. Begin the installation": {
+    afterBlock: async (_script, output) => {
+      password = /password (\S+) \(shown this once\)/.exec(output)?.[1] ?? "";
+      assert.notEqual(password, "");
     },
   },
   "3. Bring the hosts in": {
@@ -103,6 +130,9 @@ const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; r
         const open = await on(name).run("find /etc/openlpm /var/lib/openlpm -type f -perm /077 ! -path '/var/lib/openlpm/image/*'");
         assert.equal(open, "", `${name} has files that others may read`);
       }
+      // The restricted shell builds its sandbox inside the service's.
+      const ssh = `SSHPASS=${password} sshpass -e ssh -o StrictHostKeyChecking=no -p 2222 hscroot@192.0.2.5`;
+      assert.equal(await on("ms01").run(`${ssh} 'lssyscfg -r sys -F name | sort | while read one; do echo "<$one>"; done' 2>/dev/null`), "<ms01>\n<ms02>\n");
       assert.equal(await on("ms01").run("find /etc/openlpm /var/lib/openlpm -name ca.key"), "", "the authority's key is on its host only");
     },
   },
@@ -140,9 +170,45 @@ const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; r
       await runsOn("ms01");
       assert.match(await on("ms02").run("tar -tzf /root/openlpm-backup.tar.gz"), /var\/lib\/openlpm\/system\/system\.lmdb/);
       assert.match(await on("hmc1").run("stat -c %a /root/openlpm-backup.tar.gz"), /^600$/m);
+      // A console that lost everything: the same users, host keys, authority and systems.
+      const about = "cat /var/lib/openlpm/console/users.json /var/lib/openlpm/console/ssh_host* /etc/openlpm/authority/* /etc/openlpm/console.yaml | sha256sum";
+      const had = await on("hmc1").run(about);
+      assert.match((await on("hmc1").try("openlpm restore --replace /root/openlpm-backup.tar.gz")).stderr, /The console hmc1 runs/);
+      await on("hmc1").run("systemctl stop openlpm-console; rm -r /etc/openlpm /var/lib/openlpm/console; openlpm restore /root/openlpm-backup.tar.gz; systemctl start openlpm-console");
+      assert.equal(await on("hmc1").run(about), had);
+      await on("hmc1").run("until [ \"$(openlpm hmc 'lssyscfg -r sys -F state' | sort -u)\" = Operating ]; do sleep 0.2; done");
+    },
+  },
+  Certificates: {
+    after: async () => {
+      // New ones for all, signed over the network; a second console, which gets the systems that the first one knows, and sees them.
+      for (const name of HOSTS) {
+        const before = await on(name).run("sha256sum /etc/openlpm/tls/*");
+        assert.match(await on(name).run("openlpm renew --all"), /until 20\d\d-\d\d-\d\d, 7\d\d days/);
+        const later = await on(name).run("sha256sum /etc/openlpm/tls/*");
+        assert.deepEqual(later.split("\n").filter((line) => before.includes(line) && line !== "").map((line) => line.split("/").at(-1)), ["ca.crt"]);
+      }
+      const invitation = (await on("hmc1").run("openlpm invite console hmc2")).trim();
+      assert.match(await on("ms02").run(`openlpm join --console 192.0.2.5 --code ${invitation} --address 192.0.2.12 && systemctl start openlpm-console`), /user hscroot, password \S+/);
+      await on("ms02").run("until [ \"$(openlpm hmc 'lssyscfg -r sys -F state' | sort -u)\" = Operating ]; do sleep 0.2; done");
+      assert.equal(await on("ms02").run("openlpm hmc 'lssyscfg -r sys -F name' | sort | tr '\\n' ' '"), "ms01 ms02 ");
+      assert.match((await on("ms01").try(`openlpm join --console 192.0.2.5 --code ${invitation} --address 192.0.2.11`)).stderr, /takes no stranger now/);
+    },
+  },
+  "A second Virtual I/O Server": {
+    after: async () => {
+      assert.match(await on("hmc1").run("openlpm hmc 'lssyscfg -r lpar -m ms02 -F name,state'"), /^vios1,Running\nvios2,Running$/m);
+      assert.match(await on("hmc1").run("openlpm hmc 'viosvrcmd -m ms02 -p vios2 -c \"lspv -size\"'"), /^hdisk0 /m);
+      assert.match((await on("ms02").try("openlpm add --vios name=vios2,uplink=br0,kind=bridge,address=192.0.2.32/24,portal=198.51.100.1:3260")).stderr, /ms02 has a Virtual I\/O Server vios2/);
     },
   },
   "Take a host out": {
+    before: async () => {
+      const { code: status, stderr } = await on("ms02").try("packaging/uninstall");
+      assert.equal(status, 1);
+      assert.match(stderr, /The Virtual I\/O Server vios1 runs/);
+      await on("hmc1").run("openlpm hmc 'migrlpar -o v -m ms01 -t ms02 -p db01'");
+    },
     after: async () => {
       const { stdout } = await on("ms02").try("ip -br link; ls -d /etc/openlpm /var/lib/openlpm /usr/lib/openlpm /usr/bin/openlpm /run/openlpm /run/netns/*; ls /usr/lib/systemd/system/openlpm-*; getent passwd openlpm-lpar");
       assert.match(stdout, /^eno3/m);
@@ -152,6 +218,7 @@ const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; r
   },
 };
 const releases = new Map<HostName, string>();
+let password = "";
 let processes = "";
 let systemPid = "";
 const mainPid = (name: HostName): Promise<string> => on(name).run("systemctl show -P MainPID openlpm-system");
@@ -173,7 +240,7 @@ for (const section of guide) {
       const outputs = await Promise.all(names.map((name) => on(name).run(script.replaceAll("CODE", code))));
       if (script.includes("openlpm invite")) code = outputs[0]!.trim();
       await writer?.progressed();
-      await CHECKS[section.title]?.afterBlock?.(script);
+      await CHECKS[section.title]?.afterBlock?.(script, outputs.join(""));
     }
     await CHECKS[section.title]?.after?.();
     broken = undefined;
@@ -194,6 +261,28 @@ test("no acknowledged write is lost, and the client kept its connection", async 
   assert.match(await on("ms01").run("openlpm restore --confirm db01"), /db01 may be activated on ms01/);
   await on("hmc1").run(activate);
   await on("hmc1").run("openlpm hmc 'chsysstate -m ms01 -r lpar -o shutdown --immed -n db01'");
+});
+
+test("a Virtual I/O Server's own adapters go back to the host, and a wrong one is refused in words", async () => {
+  const vios = (operation: string) => on("hmc1").try(`openlpm hmc 'chsysstate -m ms01 -r lpar -o ${operation} -n vios1'`);
+  assert.equal((await vios("shutdown")).code, 0);
+  assert.doesNotMatch(await on("ms01").run("ip -br link"), /^eno[23]/m);
+  await on("ms01").run("openlpm release; openlpm release");
+  assert.equal((await on("ms01").run("ip -br link")).match(/^eno[123]/gm)?.length, 3);
+  assert.equal(await on("ms01").run("ls /run/netns"), "");
+  for (const [adapter, words] of [["eno9", /this host has no interface eno9/], ["eno1", /eno1 carries this host's own address 192\.0\.2\.11/]] as const) {
+    await on("ms01").run(`sed -i 's/from: "eno[291]"/from: "${adapter}"/' /etc/openlpm/system.yaml; systemctl restart openlpm-system`);
+    const answer = await vios("on");
+    assert.notEqual(answer.code, 0);
+    assert.match(answer.stderr, words);
+  }
+  await on("ms01").run(`sed -i 's/from: "eno1"/from: "eno2"/' /etc/openlpm/system.yaml; systemctl restart openlpm-system`);
+  assert.equal((await vios("on")).code, 0);
+  assert.doesNotMatch(await on("ms01").run("ip -br link"), /^eno[23]/m);
+  // An unknown key ends the service with status 2, one line, and no second try.
+  await on("ms01").run("echo 'memry: 1' >> /etc/openlpm/system.yaml");
+  assert.notEqual((await on("ms01").try("systemctl restart openlpm-system")).code, 0);
+  assert.match(await on("ms01").run("systemctl show -P ExecMainStatus -P NRestarts openlpm-system; journalctl -u openlpm-system -n 20 --no-pager | grep memry"), /^2\n0\n.*memry: there is no such key; there are name, mtms/);
 });
 
 test("every section of the guide with checks is there", () => {

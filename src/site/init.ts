@@ -82,28 +82,36 @@ export async function firstPassword(file: string | undefined): Promise<{ readonl
   return { text, made: false };
 }
 
-/** A line from the terminal that is not shown. */
+/** What was typed, or pasted, past the last line that was asked for. */
+let ahead = "";
+
+/** A line from the terminal that is not shown. @throws OlpmError aborted on Ctrl-C or the terminal's end */
 function ask(prompt: string): Promise<string> {
   const { stdin } = process;
   process.stderr.write(prompt);
   stdin.setRawMode(true);
   stdin.resume();
   return new Promise((resolve, reject) => {
-    let text = "";
-    const onData = (chunk: Buffer) => {
-      for (const char of chunk.toString()) {
-        if (char === "\r" || char === "\n") return end(() => resolve(text));
-        if (char === "\u0003") return end(() => reject(new OlpmError("aborted", "stopped; nothing was made")));
-        text = char === "\u007f" ? text.slice(0, -1) : text + char;
-      }
-    };
     const end = (settle: () => void) => {
-      stdin.off("data", onData);
+      stdin.off("data", onData).off("end", onEnd);
       stdin.setRawMode(false);
       stdin.pause();
       process.stderr.write("\n");
       settle();
     };
-    stdin.on("data", onData);
+    const onEnd = () => end(() => reject(new OlpmError("aborted", "stopped; nothing was made")));
+    const onData = (chunk: Buffer | string) => {
+      ahead += chunk.toString();
+      const stop = /[\r\n\u0003\u0004]/.exec(ahead);
+      if (!stop) return;
+      const typed = ahead.slice(0, stop.index);
+      ahead = ahead.slice(stop.index + 1);
+      if (stop[0] === "\u0003" || stop[0] === "\u0004") return onEnd();
+      end(() => resolve(erased(typed)));
+    };
+    stdin.on("data", onData).on("end", onEnd);
+    onData("");
   });
 }
+/** Backspace takes the character before it away. */
+const erased = (typed: string): string => [...typed].reduce((text, char) => (char === "\u007f" || char === "\b" ? text.slice(0, -1) : text + char), "");

@@ -24,6 +24,16 @@ const VLAN = 1;
 const MEMORY_SHARE = 0.75;
 const MEMORY_STEP_MB = 256;
 
+export const VIOS_HELP = `  --vios KEY=VALUE,...      a Virtual I/O Server; give it twice for two, the first carries the LAN while it runs. Keys:
+      name=vios1            its name
+      uplink=eno2           the host's adapter to the LAN, which it takes over; with kind=bridge a bridge of the host, where it gets a port
+      address=A/PREFIX      its own address on the LAN, where its mover listens
+      portal=A:3260         iSCSI portal of the array; several with "+" between them
+      san=eno3              the host's adapter to the array, when that is not reached over the LAN; taken over, or san-kind=macvlan, san-kind=bridge
+      san-address=A/PREFIX  the address there
+      initiator=IQN         the name by which the array knows it (default iqn.2026-01.org.openlpm:SYSTEM.VIOS)
+`;
+
 const HELP = `Usage: openlpm join --console ADDRESS[:PORT] --code CODE --address ADDRESS [OPTION...]
 
 Brings this host into an installation, as the managed system or the console that was invited (openlpm invite): makes keys, lets the console sign their
@@ -34,15 +44,7 @@ certificates, and writes ${SYSTEM_CONFIG_FILE} or ${CONSOLE_CONFIG_FILE}. The co
   --address ADDRESS         at which consoles and other systems reach this host
 
 A managed system:
-  --vios KEY=VALUE,...      a Virtual I/O Server; give it twice for two, the first carries the LAN while it runs. Keys:
-      name=vios1            its name
-      uplink=eno2           the host's adapter to the LAN, which it takes over; with kind=bridge a bridge of the host, where it gets a port
-      address=A/PREFIX      its own address on the LAN, where its mover listens
-      portal=A:3260         iSCSI portal of the array; several with "+" between them
-      san=eno3              the host's adapter to the array, when that is not reached over the LAN; taken over, or san-kind=macvlan, san-kind=bridge
-      san-address=A/PREFIX  the address there
-      initiator=IQN         the name by which the array knows it (default iqn.2026-01.org.openlpm:SYSTEM.VIOS)
-  --memory MB               memory for partitions (default: three quarters of the host's)
+${VIOS_HELP}  --memory MB               memory for partitions (default: three quarters of the host's)
   --processors N            processors for partitions (default: the host's)
   --type-model TTTT-MMM     default 9009-42A
   --serial SSSSSSS          default: made from the host's machine id
@@ -130,31 +132,7 @@ const VIOS_KEYS = { needed: ["name", "uplink", "address", "portal"], others: ["k
 
 /** What the words say, checked as the system's process will check it. @throws OlpmError invalid-argument */
 export function systemConfig(name: string, words: Words): SystemConfig {
-  const vioses = words.all("--vios").map((text, at) => {
-    const pairs = parsePairs(text, "--vios", VIOS_KEYS);
-    const vios = pairs.get("name")!;
-    const [address = "", prefix = "24"] = pairs.get("address")!.split("/");
-    const san = pairs.get("san");
-    return {
-      lparId: 1 + at,
-      name: vios,
-      namespace: `openlpm-${vios}`,
-      interfaces: [
-        { name: "lan0", from: pairs.get("uplink")!, kind: pairs.get("kind") ?? "move" },
-        ...(san === undefined ? [] : [{ name: "san0", from: san, kind: pairs.get("san-kind") ?? "move", address: pairs.get("san-address") ?? null }]),
-      ],
-      san: { portals: pairs.get("portal")!.split("+"), initiatorName: pairs.get("initiator") ?? `iqn.2026-01.org.openlpm:${name}.${vios}`.toLowerCase() },
-      uplink: "lan0",
-      address,
-      prefix: Number(prefix),
-      sea: { vswitch: "ETHERNET0", vlanIds: [VLAN], trunkSlot: TRUNK_SLOT, trunkPriority: 1 + at },
-      msp: true,
-      moverPort: MOVER_PORT,
-      moverConcurrentMax: 4,
-      moverTrusted: [],
-      tls: tlsFiles(TLS_DIR, `vios-${vios}`),
-    };
-  });
+  const vioses = words.all("--vios").map((text, at) => viosHardware(name, text, { lparId: 1 + at, trunkPriority: 1 + at }));
   const memoryMb = Number(words.value("--memory") ?? Math.floor((os.totalmem() / 1_048_576) * MEMORY_SHARE / MEMORY_STEP_MB) * MEMORY_STEP_MB);
   const parsed = SystemConfig.safeParse({
     name,
@@ -166,6 +144,33 @@ export function systemConfig(name: string, words: Words): SystemConfig {
   });
   if (!parsed.success) throw new OlpmError("invalid-argument", parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "), { action: "openlpm join --help explains the options." });
   return parsed.data;
+}
+
+/** One Virtual I/O Server from its pairs, to be checked by the schema. @throws OlpmError invalid-argument */
+export function viosHardware(system: string, text: string, place: { readonly lparId: number; readonly trunkPriority: number }) {
+  const pairs = parsePairs(text, "--vios", VIOS_KEYS);
+  const vios = pairs.get("name")!;
+  const [address = "", prefix = "24"] = pairs.get("address")!.split("/");
+  const san = pairs.get("san");
+  return {
+    lparId: place.lparId,
+    name: vios,
+    namespace: `openlpm-${vios}`,
+    interfaces: [
+      { name: "lan0", from: pairs.get("uplink")!, kind: pairs.get("kind") ?? "move" },
+      ...(san === undefined ? [] : [{ name: "san0", from: san, kind: pairs.get("san-kind") ?? "move", address: pairs.get("san-address") ?? null }]),
+    ],
+    san: { portals: pairs.get("portal")!.split("+"), initiatorName: pairs.get("initiator") ?? `iqn.2026-01.org.openlpm:${system}.${vios}`.toLowerCase() },
+    uplink: "lan0",
+    address,
+    prefix: Number(prefix),
+    sea: { vswitch: "ETHERNET0", vlanIds: [VLAN], trunkSlot: TRUNK_SLOT, trunkPriority: place.trunkPriority },
+    msp: true,
+    moverPort: MOVER_PORT,
+    moverConcurrentMax: 4,
+    moverTrusted: [],
+    tls: tlsFiles(TLS_DIR, `vios-${vios}`),
+  };
 }
 
 /** Seven characters that stay the same for this host and differ from others'. */

@@ -29,7 +29,7 @@ processes take a new certificate within a minute; partitions and migrations do n
 Exit status: 0, 1 when it failed, 2 for a wrong command line.
 `;
 
-interface Wanted {
+export interface Wanted {
   readonly commonName: string;
   readonly files: TlsFiles;
   /** who asks for it */
@@ -70,7 +70,8 @@ function stateOf({ files, commonName }: Wanted): { readonly due: boolean; readon
   return { due: other || left < (facts.validTo.getTime() - facts.validFrom.getTime()) * LEFT_MIN, useless: other || left <= 0, text: other ? `${files.cert} is for ${facts.commonName}` : `until ${facts.validTo.toISOString().slice(0, 10)}, ${Math.floor(left / DAY_MS)} days` };
 }
 
-async function renewOne({ commonName, files, bearer }: Wanted, consoleConfig: ConsoleConfig | undefined): Promise<void> {
+/** Makes a key and gets its certificate, from the authority where it is on this host, else from the console that keeps it. @throws OlpmError peer-lost | timeout | not-authorised */
+export async function renewOne({ commonName, files, bearer }: Wanted, consoleConfig?: ConsoleConfig): Promise<void> {
   if (consoleConfig?.enrolment && fs.existsSync(path.join(consoleConfig.enrolment.authority, "ca.key"))) return makeCertificate(consoleConfig.enrolment.authority, files, commonName);
   const installation = readInstallation();
   const socket = await connectTls(installation, bearer, `console:${installation.console}`);

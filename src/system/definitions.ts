@@ -31,11 +31,13 @@ export class Definitions {
     this.wwpns = new WwpnPool(hypervisor.store);
   }
 
-  /** The partitions of the VIOSes that the configuration names, made at the first start. */
+  /** The partitions of the VIOSes that the configuration names, made at the first start. @throws OlpmError invalid-argument when a client has the ID */
   defineVioses(): void {
     const { store, config } = this.#hypervisor;
     for (const hardware of config.vioses) {
-      if (store.lpar(hardware.lparId)) continue;
+      const row = store.lpar(hardware.lparId);
+      if (row && row.definition.environment !== "vioserver") throw new OlpmError("invalid-argument", `The configuration gives the Virtual I/O Server ${hardware.name} the partition ID ${hardware.lparId}, which partition ${row.definition.name} has.`, { action: "Give it another one (vioses[].lparId)." });
+      if (row) continue;
       store.putLpar(viosRow(hardware));
     }
   }

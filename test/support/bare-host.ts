@@ -13,6 +13,7 @@ import { until } from "../../src/kit/wait.js";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const BOOT_MS_MAX = 30_000;
+const PREFIX = "olpm-host-";
 
 /** A network that is nobody's: a bridge in a namespace of its own. */
 export class Fabric {
@@ -56,15 +57,25 @@ export class BareHost {
     return this.#init.pid;
   }
 
+  /** Removes what hosts of a run that was killed have left: empty groups and directories. */
+  static sweep(): void {
+    const left = fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith(PREFIX) && !name.endsWith(".log"));
+    for (const name of left) {
+      if (!controllers().every((controller) => removeGroups(path.join(controller, name)))) continue;
+      fs.rmSync(path.join(os.tmpdir(), name), { recursive: true, force: true });
+      fs.rmSync(path.join(os.tmpdir(), `${name}.log`), { force: true });
+    }
+  }
+
   static async boot(name: string): Promise<BareHost> {
-    const dir = fs.mkdtempSync(path.join(os.tmpdir(), `olpm-host-${name}-`));
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), `${PREFIX}${name}-`));
     const group = path.basename(dir);
     for (const controller of controllers()) fs.mkdirSync(path.join(controller, group));
     const log = fs.openSync(path.join(os.tmpdir(), `${group}.log`), "w", 0o600);
-    // It joins its groups first, so that they are the root of its cgroup namespace.
+    // It joins its groups first, so that they are the root of its cgroup namespace, and it ends with this process, however that ends.
     const groups = controllers().map((controller) => path.join(controller, group, "cgroup.procs"));
     const enter = 'for group; do echo $$ > "$group"; done';
-    const child = spawn("bash", ["-c", `script=$1 name=$2 dir=$3; shift 3; ${enter}; exec unshare --mount --net --uts --pid --ipc --cgroup --fork --kill-child "$script" "$name" "$dir"`, "bash", path.join(ROOT, "test/support/bare-host.sh"), name, dir, ...groups], { stdio: ["ignore", log, log] });
+    const child = spawn("bash", ["-c", `script=$1 name=$2 dir=$3; shift 3; ${enter}; exec setpriv --pdeathsig KILL -- unshare --mount --net --uts --pid --ipc --cgroup --fork --kill-child "$script" "$name" "$dir"`, "bash", path.join(ROOT, "test/support/bare-host.sh"), name, dir, ...groups], { stdio: ["ignore", log, log] });
     fs.closeSync(log);
     const said = () => fs.readFileSync(path.join(os.tmpdir(), `${group}.log`), "utf8").trim();
     const init = await until(

@@ -30,6 +30,8 @@ export function capProcess(name: string, pid: number, cap: { readonly units: num
       write("cpu.cfs_quota_us", quota === null ? "-1" : String(quota));
       write("cpu.shares", String(Math.max(2, cap.weight * 8)));
     } else {
+      // A group has the controller's files when every group above it passes the controller on (Linux Documentation/admin-guide/cgroup-v2.rst, "Enabling and Disabling").
+      for (let above = at.dir, rest = ["openlpm", ...name.split("/")]; rest.length > 0; above = path.join(above, rest.shift()!)) fs.writeFileSync(path.join(above, "cgroup.subtree_control"), "+cpu");
       write("cpu.max", `${quota ?? "max"} ${PERIOD_US}`);
       write("cpu.weight", String(Math.min(10_000, Math.max(1, cap.weight))));
     }
