@@ -17,6 +17,7 @@ Services (systemd units openlpm-console and openlpm-system)
   vios               a Virtual I/O Server; its managed system starts it
 
 Work on a host
+  check              what this host needs and what runs, a line each; the first thing to do when something is wrong
   hmc                run an HMC command line at this host's console
   disk               write a partition's root file system to a LUN
   backup, restore    what this host's console and managed system are, in one file

@@ -16,6 +16,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   add: async (argv) => (await import("./site/add.js")).runAdd(argv),
   backup: async (argv) => (await import("./site/backup.js")).runBackup(argv),
   bench: async (argv) => (await import("./lab/bench/main.js")).runBench(argv),
+  check: async (argv) => (await import("./site/check.js")).runCheck(argv),
   console: async (argv) => (await import("./console/main.js")).runConsole(argv),
   demo: async (argv) => (await import("./lab/demo.js")).runDemo(argv),
   disk: async (argv) => (await import("./site/disk.js")).runDisk(argv),

@@ -88,7 +88,7 @@ const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; r
   "1. Install": {
     after: async () => {
       assert.equal((await on("ms01").try("systemd-analyze verify /usr/lib/systemd/system/openlpm-* 2>&1 | grep openlpm || true")).stdout, "");
-      for (const verb of ["console", "system", "vios", "init", "invite", "join", "add", "renew", "disk", "backup", "restore", "release", "hmc"]) assert.match(await on("ms01").run(`openlpm ${verb} --help`), /^Usage: openlpm [\s\S]*^Exit status: /m, verb);
+      for (const verb of ["console", "system", "vios", "init", "invite", "join", "add", "renew", "check", "disk", "backup", "restore", "release", "hmc"]) assert.match(await on("ms01").run(`openlpm ${verb} --help`), /^Usage: openlpm [\s\S]*^Exit status: /m, verb);
       // Nothing is configured: one line that says what to do, and the status that goes with it.
       for (const [line, status, words] of [
         ["openlpm system", 1, /There is no configuration of a managed system in .*openlpm join makes one/],
@@ -275,6 +275,10 @@ test("a Virtual I/O Server's own adapters go back to the host, and a wrong one i
     const answer = await vios("on");
     assert.notEqual(answer.code, 0);
     assert.match(answer.stderr, words);
+    const { code: status, stdout } = await on("ms01").try("openlpm check");
+    assert.equal(status, 1);
+    assert.match(stdout, /^bad  process of vios1 +does not run: chsysstate -m ms01 -r lpar -o on -n vios1$/m);
+    assert.equal(/^bad  adapters of vios1 /m.test(stdout), adapter === "eno9");
   }
   await on("ms01").run(`sed -i 's/from: "eno1"/from: "eno2"/' /etc/openlpm/system.yaml; systemctl restart openlpm-system`);
   assert.equal((await vios("on")).code, 0);

@@ -46,12 +46,7 @@ export async function runRenew(argv: readonly string[]): Promise<number> {
   const consoleConfig = fs.existsSync(CONSOLE_CONFIG_FILE) ? readConfigFile(CONSOLE_CONFIG_FILE, ConsoleConfig, { of: "a console", verb: "init console" }) : undefined;
   const systemConfig = fs.existsSync(SYSTEM_CONFIG_FILE) ? readConfigFile(SYSTEM_CONFIG_FILE, SystemConfig, { of: "a managed system", verb: "join" }) : undefined;
   if (!consoleConfig && !systemConfig) throw new OlpmError("not-found", "This host has neither a console nor a managed system.", { action: "openlpm init and openlpm join make one." });
-  const wanted: Wanted[] = [];
-  if (consoleConfig) wanted.push({ commonName: `console:${consoleConfig.name}`, files: consoleConfig.tls, bearer: consoleConfig.tls });
-  if (systemConfig) {
-    wanted.push({ commonName: `system:${systemConfig.name}`, files: systemConfig.tls, bearer: systemConfig.tls });
-    for (const vios of systemConfig.vioses) wanted.push({ commonName: `vios:${systemConfig.name}/${vios.name}`, files: vios.tls, bearer: systemConfig.tls });
-  }
+  const wanted = certificatesOf(consoleConfig, systemConfig);
   let bad = false;
   for (const one of wanted) {
     const state = stateOf(one);
@@ -62,7 +57,19 @@ export async function runRenew(argv: readonly string[]): Promise<number> {
   return bad ? 1 : 0;
 }
 
-function stateOf({ files, commonName }: Wanted): { readonly due: boolean; readonly useless: boolean; readonly text: string } {
+/** All that this host needs. */
+export function certificatesOf(consoleConfig: ConsoleConfig | undefined, systemConfig: SystemConfig | undefined): Wanted[] {
+  const wanted: Wanted[] = [];
+  if (consoleConfig) wanted.push({ commonName: `console:${consoleConfig.name}`, files: consoleConfig.tls, bearer: consoleConfig.tls });
+  if (systemConfig) {
+    wanted.push({ commonName: `system:${systemConfig.name}`, files: systemConfig.tls, bearer: systemConfig.tls });
+    for (const vios of systemConfig.vioses) wanted.push({ commonName: `vios:${systemConfig.name}/${vios.name}`, files: vios.tls, bearer: systemConfig.tls });
+  }
+  return wanted;
+}
+
+/** `due`: it should be renewed; `useless`: nobody takes it. */
+export function stateOf({ files, commonName }: Wanted): { readonly due: boolean; readonly useless: boolean; readonly text: string } {
   if (!fs.existsSync(files.cert) || !fs.existsSync(files.key)) return { due: true, useless: true, text: `${files.cert} is missing` };
   const facts = certificateFacts(files.cert);
   const left = facts.validTo.getTime() - Date.now();
