@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import test from "node:test";
+import { ALARMS } from "../src/model/alarms.js";
 import { renewed } from "../src/manual/tables.js";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -64,6 +65,14 @@ test("each code that an operator may see is in docs/errors.md or docs/rules.md",
   const known = read("docs/errors.md") + read("docs/rules.md");
   const codes = new Set(sources.filter((name) => !name.endsWith(".test.ts") && roomOf(name) !== "testkit").flatMap((name) => read(name).match(/"(OLPM-[A-Z]+\d+|HSC[A-Z0-9]{5})"/g) ?? []));
   assert.deepEqual([...codes].map((code) => code.slice(1, -1)).filter((code) => !known.includes(code)), []);
+});
+
+test("what is logged as an error is in the table of alarms", () => {
+  const said = new Set(sources.filter((name) => !name.endsWith(".test.ts") && !["testkit", "lab"].includes(roomOf(name))).flatMap((name) => [...read(name).matchAll(/\blog\.error\((?:\{[^}]*(?:\}[^}]*)??\}, )?"([^"]+)"/g)].map(([, message]) => message!)));
+  const calls = sources.filter((name) => !name.endsWith(".test.ts") && !["testkit", "lab"].includes(roomOf(name))).reduce((sum, name) => sum + [...read(name).matchAll(/\blog\.error\(/g)].length, 0);
+  assert.ok(said.size <= calls && said.size > 15);
+  assert.deepEqual([...said].filter((message) => !Object.hasOwn(ALARMS, message)), [], "src/model/alarms.ts says what each means and what to do");
+  assert.deepEqual(Object.keys(ALARMS).filter((message) => !said.has(message)), [], "nothing logs these");
 });
 
 test("pages that the code, the README and other pages name exist", () => {

@@ -6,6 +6,7 @@ import { keysOf } from "../wire/config-file.js";
 import { ConsoleConfig } from "../wire/console-config.js";
 import { SystemConfig } from "../wire/system-config.js";
 import { ERRORS } from "../kit/errors.js";
+import { ALARMS } from "../model/alarms.js";
 import { PHASE_TABLE } from "../model/migration.js";
 import { RECOVERY_TABLE, type RecoveryRow } from "../mobility/recovery.js";
 import { REFERENCE } from "../mobility/rules/reference.js";
@@ -97,6 +98,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   reference: () => table(["row", "check of the rule book", "here"], REFERENCE.map(({ row, subject, where }) => [row, subject, where === "rule" ? "implemented, see above" : "elsewhere" in where ? `implemented elsewhere: ${where.elsewhere}` : `not applicable: ${where.absent}`])),
   commands: () => table(["command", "what it does", "forms"], COMMANDS.map((command) => [`\`${command.name}\``, command.summary, command.synopsis.map((form) => `\`${form}\``).join("<br>")])),
   options: () => COMMANDS.filter((command) => command.options.length > 0).map((command) => `### ${command.name}\n\n${table(["option", "", "values"], optionsOf(command))}`).join("\n\n"),
+  alarms: () => table(["message", "it means", "do"], Object.entries(ALARMS).map(([message, { means, act }]) => [message, means, act])),
   "system-config": () => keys(SystemConfig),
   "console-config": () => keys(ConsoleConfig),
   "vios-commands": () => table(["command", "usage"], VIOS_COMMANDS.map(({ name, usage }) => [`\`${name}\``, usage.split(/\n\s+(?=[a-z]+ )|\n(?=[a-z])/).map((form) => `\`${form.replace(/\s+/g, " ")}\``).join("<br>")])),

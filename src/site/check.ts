@@ -2,9 +2,11 @@
 import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { z } from "zod";
 import { operatorLine, toOlpmError } from "../kit/errors.js";
 import { isAlive, type ProcessIdentity } from "../kit/proc.js";
 import { run, runAny } from "../kit/run.js";
+import { ALARMS } from "../model/alarms.js";
 import { readConfigFile } from "../wire/config-file.js";
 import { CONSOLE_CONFIG_FILE, ConsoleConfig } from "../wire/console-config.js";
 import { SYSTEM_CONFIG_FILE, SystemConfig, type ViosHardware } from "../wire/system-config.js";
@@ -15,10 +17,16 @@ import { parseWords } from "./words.js";
 /** Before it, emulated partitions lose writes when they move (docs/dependencies.md). */
 const QEMU_MAJOR_MIN = 9;
 
+/** Of pino. */
+const ERROR_LEVEL = 50;
+const ALARMS_MS_BACK = 86_400_000;
+const LOG_BYTES_BACK = 4 << 20;
+
 const HELP = `Usage: openlpm check
 
 Looks at this host: its configuration files, certificates, programs, the adapters of its Virtual I/O Servers, and what runs; a console also at the
-connection to each of its managed systems. Changes nothing. One line each: "ok", or "bad" with what is wrong and what to do.
+connection to each of its managed systems. Changes nothing. One line each: "ok", or "bad" with what is wrong and what to do; and a "note" for each error in the
+logs of the last day, with what to do.
 
 Exit status: 0 when all is well, 1 when a line is bad, 2 for a wrong command line.
 `;
@@ -61,7 +69,29 @@ export async function runCheck(argv: readonly string[]): Promise<number> {
   }
   if (consoleConfig) for (const look of consoleLooks(consoleConfig)) await looked(look);
   if (systemConfig) for (const look of systemLooks(systemConfig)) await looked(look);
+  const logs = [...(consoleConfig ? [path.join(consoleConfig.stateDir, "console.log")] : []), ...(systemConfig ? logFiles(path.join(systemConfig.stateDir, "logs")) : [])];
+  for (const { time, name, msg, err } of logs.flatMap((file) => alarms(file, Date.now() - ALARMS_MS_BACK))) process.stdout.write(`note ${time} ${name}: ${msg}${err === undefined ? "" : ` (${err.message})`}${ALARMS[msg] ? `; ${ALARMS[msg].act}` : ""}\n`);
   return bad === 0 ? 0 : 1;
+}
+
+const Line = z.object({ level: z.number(), time: z.string(), name: z.string(), msg: z.string(), err: z.object({ message: z.string() }).optional() });
+const logFiles = (dir: string): string[] => (fs.existsSync(dir) ? fs.readdirSync(dir).filter((name) => name.endsWith(".log")).map((name) => path.join(dir, name)) : []);
+/** Errors since `from` in the last part of a log. */
+function alarms(file: string, from: number): z.infer<typeof Line>[] {
+  if (!fs.existsSync(file)) return [];
+  const { size } = fs.statSync(file);
+  const tail = Buffer.alloc(Math.min(size, LOG_BYTES_BACK));
+  const descriptor = fs.openSync(file, "r");
+  fs.readSync(descriptor, tail, 0, tail.length, size - tail.length);
+  fs.closeSync(descriptor);
+  return tail.toString().split("\n").filter((line) => line.includes(`"level":${ERROR_LEVEL}`)).flatMap((line) => {
+    try {
+      const parsed = Line.safeParse(JSON.parse(line));
+      return parsed.success && Date.parse(parsed.data.time) >= from ? [parsed.data] : [];
+    } catch {
+      return []; // cut off by the beginning of the part that was read
+    }
+  });
 }
 
 function assertSigned({ ca, cert, key }: TlsFiles): void {
