@@ -44,7 +44,7 @@ const guide = sections(fs.readFileSync(path.join(ROOT, "docs/operate.md"), "utf8
 const hosts = new Map<HostName, BareHost>();
 const on = (name: HostName): BareHost => hosts.get(name)!;
 const fabric = new Fabric("olpm-guide");
-const dir = fs.mkdtempSync(path.join(os.tmpdir(), "olpm-guide-"));
+const dir = path.join(os.tmpdir(), "olpm-guide");
 const lunFile = path.join(dir, "lun0.img");
 let writer: Writer | undefined;
 let code = "";
@@ -54,6 +54,7 @@ before(async () => {
   await endArray();
   await fabric.down();
   BareHost.sweep();
+  fs.rmSync(dir, { recursive: true, force: true });
   await fabric.up({ lan: "192.0.2.1/24", san: "198.51.100.1/24" });
   for (const [name, host] of await Promise.all(HOSTS.map(async (name) => [name, await BareHost.boot(name)] as const))) hosts.set(name, host);
   for (const [name, address] of [["hmc1", "192.0.2.5"], ["ms01", "192.0.2.11"], ["ms02", "192.0.2.12"]] as const) {
