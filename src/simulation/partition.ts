@@ -164,6 +164,7 @@ export class Handle implements Omit<PartitionProcess, Resizing> {
   readonly qemu: Machine;
   readonly spec: PartitionSpec;
   readonly pid = 1;
+  readonly movesProcessors = true;
   readonly guest: GuestAgent;
   readonly #life: Life;
   readonly #loadedEarly: boolean;

@@ -26,6 +26,8 @@ interface World {
   readonly caps: { readonly units: number | null; readonly weight: number }[];
   /** memory that counts as given out, at each step */
   readonly claims: number[];
+  /** the hypervisor tells that the partition changed */
+  tell: (view: LparView) => void;
   readonly dlpar: Dlpar;
   readonly hypervisor: SystemHypervisor;
 }
@@ -34,7 +36,7 @@ function world(change: { mb?: number; maxMb?: number; procs?: number } = {}): Wo
   const view = db01();
   const current = ResourceConfig.parse({ ...view.definition.current!, memory: { minBytes: 256 * MIB, desiredBytes: (change.mb ?? 512) * MIB, maxBytes: (change.maxMb ?? 2048) * MIB }, proc: { ...view.definition.current!.proc, desiredProcs: change.procs ?? 1 } });
   const layout = layoutAtStart(current, BLOCK_BYTES);
-  const state = { definition: { ...view.definition, current, layout }, machine: { memory: [...layout.memory], cores: layout.cores }, guest: { online: new Set(Array.from({ length: layout.cores }, (_, core) => core)), offline: new Set<number>() }, refuses: new Map<string, string>(), rmc: "active" as "active" | "inactive", takesCores: false, running: true, freeBytes: 4096 * MIB, caps: [] as World["caps"][number][], claims: [] as number[] };
+  const state = { definition: { ...view.definition, current, layout }, machine: { memory: [...layout.memory], cores: layout.cores }, guest: { online: new Set(Array.from({ length: layout.cores }, (_, core) => core)), offline: new Set<number>() }, refuses: new Map<string, string>(), rmc: "active" as "active" | "inactive", takesCores: false, running: true, freeBytes: 4096 * MIB, caps: [] as World["caps"][number][], tell: (_: LparView): void => undefined, claims: [] as number[] };
   const refuse = (what: string, code: "refused" | "guest-refused" = "refused") => {
     const words = state.refuses.get(what);
     if (words !== undefined) throw new OlpmError(code, words);
@@ -99,7 +101,10 @@ function world(change: { mb?: number; maxMb?: number; procs?: number } = {}): Wo
     assertFits: (wanted: ResourceConfig) => {
       if (wanted.memory.desiredBytes > state.freeBytes) throw new OlpmError("insufficient-memory", "not enough", { hsc: "HSCL03EC" });
     },
-    on: () => () => undefined,
+    on: (event: string, listener: (view: LparView) => void) => {
+      if (event === "lpar.changed") state.tell = listener;
+      return () => undefined;
+    },
     onMachineChanged: () => () => undefined,
   } as unknown as SystemHypervisor;
   return Object.assign(state, { hypervisor, dlpar: new Dlpar(hypervisor) });
@@ -255,6 +260,24 @@ test("after a restart of the system process the row says what the machine has, w
   at.machine.memory = at.machine.memory.slice(1);
   await at.dlpar.adopt();
   assertSettled(at, 768, 1);
+});
+
+test("after a restart of the operating system, and after a migration, the processors online are those that the partition has", async () => {
+  const at = world({ procs: 3 });
+  await procs(at, "remove", 1);
+  const told = async (rmc: "active" | "inactive", migrationId: string | null) => {
+    const view = at.hypervisor.view(3 as never);
+    at.tell({ ...view, runtime: { ...view.runtime, rmc }, migrationId });
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    return [...at.guest.online].sort();
+  };
+  at.guest.online = new Set([0, 1, 2]);
+  assert.deepEqual(await told("inactive", null), [0, 1, 2], "it can not be asked");
+  assert.deepEqual(await told("active", null), [0, 1]);
+  at.guest.online = new Set([0]);
+  assert.deepEqual(await told("active", null), [0], "whoever put one offline meanwhile meant it");
+  assert.deepEqual(await told("active", "m1"), [0], "while it moves");
+  assert.deepEqual(await told("active", null), [0, 1]);
 });
 
 test("one change at a time", async () => {

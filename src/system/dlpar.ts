@@ -25,13 +25,13 @@ const UNDO_MS_MAX = 10_000;
 
 export class Dlpar {
   readonly #hypervisor: SystemHypervisor;
-  /** partitions whose operating system has started since their surplus cores were put offline */
-  readonly #restarted = new Set<LparId>();
+  readonly #seen = new Map<LparId, Pick<LparView["runtime"], "rmc"> & Pick<LparView, "migrationId">>();
 
   constructor(hypervisor: SystemHypervisor) {
     this.#hypervisor = hypervisor;
     hypervisor.onMachineChanged((lparId) => void this.#settleQuietly(lparId));
-    hypervisor.on("lpar.changed", (view) => this.#followRestart(view));
+    hypervisor.on("lpar.changed", (view) => this.#followGuest(view));
+    hypervisor.on("lpar.removed", ({ lparId }) => void this.#seen.delete(lparId));
   }
 
   /**
@@ -211,17 +211,22 @@ export class Dlpar {
     await this.#settle(lparId).catch((error: unknown) => this.#hypervisor.log.warn({ err: error, lparId }, "the partition's machine could not be looked at"));
   }
 
-  /** An operating system that starts uses every core that is there, also those that the partition gave back and QEMU keeps. */
-  #followRestart(view: LparView): void {
-    const { lparId, runtime, definition } = view;
-    if (runtime.rmc !== "active") {
-      if (runtime.qemuPid !== null) this.#restarted.add(lparId);
-      return;
-    }
-    if (!this.#restarted.delete(lparId) || !definition.layout || definition.layout.cores <= definition.layout.procs || view.migrationId !== null) return;
-    const { procs, cores } = definition.layout;
+  /**
+   * The processors online are those that the partition has: an operating system that starts uses every core that is there, also those that QEMU keeps, and an
+   * emulated partition has moved with one (migration/processors.ts).
+   */
+  #followGuest(view: LparView): void {
+    const { lparId, runtime, definition, migrationId } = view;
+    const before = this.#seen.get(lparId);
+    this.#seen.set(lparId, { rmc: runtime.rmc, migrationId });
+    const { layout } = definition;
+    const due = runtime.rmc === "active" && migrationId === null && (before?.rmc !== "active" || before.migrationId !== null);
     const process = this.#hypervisor.process(lparId);
-    if (process) void setProcessors(process.guest, range(procs, cores), "offline", UNDO_MS_MAX).catch((error: unknown) => this.#hypervisor.log.warn({ err: error, lpar: definition.name }, "processors that the partition does not have could not be put offline"));
+    if (!due || !layout || layout.cores === 1 || !process || view.ownership.kind !== "owner" || this.#hypervisor.operations.of(lparId) !== undefined) return;
+    const { log } = this.#hypervisor;
+    void setProcessors(process.guest, range(1, layout.procs), "online", UNDO_MS_MAX)
+      .then(() => setProcessors(process.guest, range(layout.procs, layout.cores), "offline", UNDO_MS_MAX))
+      .catch((error: unknown) => log.warn({ err: error, lpar: definition.name }, "the processors online are not those that the partition has"));
   }
 
   #changeable(lparId: LparId): LparView {

@@ -21,11 +21,13 @@ import type { Params } from "../../wire/rpc.js";
 import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
 import type { HandoverOutcome } from "../../wire/system-system.js";
 import type { Hypervisor } from "../contract.js";
+import { layoutOf } from "../dlpar-plan.js";
 import type { OutgoingMigration, PartitionProcess } from "../qemu/contract.js";
 import type { MigrationRow } from "../store.js";
 import { sendConsoleLog, tailOf, type SentLog } from "./console-log.js";
 import { removeFc } from "./fibre-channel.js";
 import { tellGuest } from "./guest.js";
+import { parkProcessors } from "./processors.js";
 import type { MigrationParts } from "./index.js";
 import type { Peer, PeerEndpoint } from "./peer.js";
 import { isHandedOver, isOpen, type Records } from "./records.js";
@@ -135,7 +137,9 @@ export class SourceSide {
       if (((await process?.state()) ?? "ended") === "ended") throw UNEXPECTED(`The partition ended on ${this.#hypervisor.config.name} during the migration`, SEE_WHY);
       this.#assertGoesOn(this.#records.get(id).record);
     }
-    return verdict;
+    if (event !== "prepare" || !verdict.agreed || !process) return verdict;
+    const { current, layout } = this.#hypervisor.row(record.source.lparId).definition;
+    return current ? parkProcessors(process, layoutOf(current, layout)) : verdict;
   }
 
   async openMover(id: string, ticket: string, peer: PeerEndpoint): Promise<void> {

@@ -119,6 +119,8 @@ export interface PartitionProcess {
   readonly removalsOpen: number;
   /** False where QEMU loses its footing after a core was taken: then it stays, and the operating system keeps it offline. */
   readonly takesCores: boolean;
+  /** False where QEMU does not carry over that processors other than the first run: migration/processors.ts. */
+  readonly movesProcessors: boolean;
   /** @throws OlpmError refused */
   addMemory(device: MemoryDevice): Promise<void>;
   addCore(core: number): Promise<void>;

@@ -247,6 +247,9 @@ class QemuProcess implements PartitionProcess {
   get takesCores(): boolean {
     return this.spec.accelerator !== "tcg";
   }
+  get movesProcessors(): boolean {
+    return this.spec.accelerator !== "tcg";
+  }
   addMemory(device: MemoryDevice): Promise<void> {
     return this.#hotplug.addMemory(device);
   }
