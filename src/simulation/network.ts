@@ -37,6 +37,8 @@ export class Net {
   readonly #down = new Set<string>();
   readonly #flying = new Map<string, Set<(error: OlpmError, withinMs: number) => void>>();
   trouble: Trouble = { ...NO_TROUBLE };
+  /** the next answer to this method is lost */
+  losesReplyTo: string | undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -111,6 +113,10 @@ export class Net {
         });
       const ms = trouble.slow > 0 && world.chance(trouble.slow) ? world.skewed(1, 8_000) : world.between(0.3, 4);
       const fate = world.random();
+      if (method === this.losesReplyTo) {
+        this.losesReplyTo = undefined;
+        return this.#count("reply lost", () => (deliver(ms, false), fail(lost(to), SILENCE_MS_MAX)));
+      }
       if (fate < trouble.lost) return this.#count("call lost", () => fail(lost(to), SILENCE_MS_MAX));
       if (fate < trouble.lost + trouble.replyLost) return this.#count("reply lost", () => (deliver(ms, false), fail(lost(to), SILENCE_MS_MAX)));
       if (fate < trouble.lost + trouble.replyLost + trouble.late) return this.#count("call late", () => (deliver(ms + world.between(0, 20_000), false), fail(lost(to), 1_000)));

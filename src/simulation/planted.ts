@@ -40,9 +40,11 @@ async function abandonAll(hypervisor: Hypervisor, id: string): Promise<object> {
   if (!row || row.record.endedAt !== null) return {};
   const { lparId } = row.record.destination;
   await hypervisor.endProcess(lparId);
+  await hypervisor.closeMover(row.record.destination.mspLparId, row.record.id);
   for (const mapping of hypervisor.store.lpar(lparId)?.storage ?? []) await hypervisor.unmap(mapping);
   hypervisor.store.transaction(() => {
     if (hypervisor.store.lpar(lparId)?.migrationId === id) hypervisor.dropRow(lparId);
+    if (hypervisor.store.migration(id)?.record.endedAt !== null) return;
     hypervisor.store.putMigration({ ...row, outcome: "declined", record: { ...row.record, status: "failed", endedAt: hypervisor.clock.date().toISOString() } });
   });
   return {};

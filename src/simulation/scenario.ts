@@ -55,6 +55,7 @@ class Scenario {
   /** a host that is off until an operator has dealt with it, or for ever */
   #absent: Host | undefined;
   #operated = false;
+  #interrupt: AbortController | undefined;
 
   constructor(universe: Universe) {
     this.#universe = universe;
@@ -73,7 +74,7 @@ class Scenario {
     if (world.chance(0.15)) world.after(world.between(2_600, 12_000), () => this.#count("stop asked", () => world.pick(universe.consoles).stop(world.pick(universe.hosts))));
     if (world.chance(0.25)) world.after(world.between(2_600, FAULTS_MS), () => this.#count("recovery asked", () => void world.pick(universe.consoles).recover(world.pick(universe.hosts), false)));
     if (world.chance(0.1)) world.after(world.between(2_400, 15_000), () => this.#count("a second migration asked", () => this.#migrateBeside()));
-    if (world.chance(0.04)) this.#aim();
+    if (world.chance(0.06)) this.#aim();
     world.after(FAULTS_MS, () => this.#repair());
     world.after(OPERATOR_MS, () => void this.#operate());
     world.after(RETURN_MS, () => this.#return());
@@ -91,7 +92,10 @@ class Scenario {
     if (!from || !console) return void this.#world.after(3_000, () => this.#migrate());
     this.#left--;
     this.#migrating = true;
-    console.migrate(from, universe.hosts.find((host) => host !== from)!, new AbortController().signal, () => {
+    const interrupt = new AbortController();
+    this.#interrupt = interrupt;
+    if (this.#world.chance(0.15)) this.#world.after(this.#world.between(0, 4_000), () => this.#count("command interrupted", () => interrupt.abort()));
+    console.migrate(from, universe.hosts.find((host) => host !== from)!, interrupt.signal, () => {
       this.#migrating = false;
       this.#world.after(this.#world.between(100, 5_000), () => this.#migrate());
     });
@@ -137,6 +141,11 @@ class Scenario {
   #aim(): void {
     const world = this.#world;
     const { hosts, consoles, net } = this.#universe;
+    if (world.chance(0.3)) {
+      // The user gives up while nobody knows whether the copy began: the undo meets whatever came of it.
+      net.losesReplyTo = "migration.start";
+      return void world.after(world.between(3_000, 9_000), () => this.#count("command interrupted", () => this.#interrupt?.abort()));
+    }
     const [event, kind] = world.pick([["release", "away"], ["release", "forgets"], ["learn-owned", "forgets"]] as const);
     this.#universe.onOwnership = (now) => {
       if (now !== event || world.now > FAULTS_MS) return;
