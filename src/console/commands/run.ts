@@ -35,7 +35,7 @@ export function withoutSecrets(argv: readonly string[]): string[] {
 
 /** An error may quote what was typed: bytes that a terminal would act on do not come back, and no more than a screen of it. */
 const ERROR_CHARACTERS_MAX = 4096;
-function printable(text: string): string {
+export function printable(text: string): string {
   const clean = text.replace(/[^\n\t\x20-\x7e\u00a0-\uffff]/g, "?");
   return clean.length <= ERROR_CHARACTERS_MAX ? clean : `${clean.slice(0, ERROR_CHARACTERS_MAX)}...`;
 }

@@ -1,10 +1,13 @@
+import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import type { LparView } from "../../model/lpar.js";
 import type { CommandContext, ManagedSystem } from "../contract.js";
 import type { Command } from "./command.js";
+import { Typed } from "./typed.js";
 import { LPAR_OPTIONS, lparOf, SYSTEM_OPTION, systemOf } from "./targets.js";
 
-/** Text that ends a session when it is typed at the beginning of a line. */
-const ESCAPE = "~.";
+/** Clients look for it (hmc-cli 5.3). */
+const ALREADY_OPEN = "A terminal session is already open for this partition. Only one open session is allowed for a partition. Exiting....";
+const QUESTION = " Terminate session? [y/n] ";
 
 /** hmc-cli 5.3. */
 export const mkvterm: Command = {
@@ -13,7 +16,7 @@ export const mkvterm: Command = {
   summary: "opens the virtual terminal of a partition",
   synopsis: ["mkvterm -m managed-system {-p partition-name | --id partition-ID}"],
   options: [SYSTEM_OPTION, ...LPAR_OPTIONS],
-  details: ["One session at a time; rmvterm closes it from elsewhere. ~. at the beginning of a line closes it, and so do the end of input, the partition's end and its move to another system.", "Example:\nmkvterm -m ms01 -p db01"],
+  details: ["One session at a time; rmvterm closes it from elsewhere. ~. at the beginning of a line, and y to the question that follows, closes it, and so do the end of input, the partition's end and its move to another system.", "Example:\nmkvterm -m ms01 -p db01"],
   run: async (options, context) => {
     const system = systemOf(options, context);
     return session(context, system, lparOf(options, context, system));
@@ -48,7 +51,9 @@ async function session(context: CommandContext, system: ManagedSystem, lpar: Lpa
   signal.addEventListener("abort", close, { once: true });
   try {
     io.stdout("\n Open in progress \n\n");
-    ({ session: id } = await system.client.call("vterm.open", { lparId: lpar.lparId }, { signal }));
+    ({ session: id } = await system.client.call("vterm.open", { lparId: lpar.lparId }, { signal }).catch((thrown: unknown) => {
+      throw toOlpmError(thrown, "mkvterm").code === "conflict" ? new OlpmError("conflict", ALREADY_OPEN) : thrown;
+    }));
     io.stdout(" Open Completed.\n\n");
     for (const news of early) show(news);
     io.setRaw(true);
@@ -60,20 +65,17 @@ async function session(context: CommandContext, system: ManagedSystem, lpar: Lpa
     for (const forget of unwatch) forget();
     signal.removeEventListener("abort", close);
     if (id !== undefined) await system.client.call("vterm.close", { session: id }).catch(() => undefined);
-    io.stdout("\n");
+    io.stdout(id === undefined ? "" : "\n Connection has closed \n");
   }
 }
 
 /** Sends what is typed until the end of input or the escape. */
 async function type(context: CommandContext, system: ManagedSystem, id: () => string): Promise<void> {
-  let line = "";
+  const typed = new Typed();
   for await (const chunk of context.io.input()) {
-    let send = "";
-    for (const char of chunk.toString("latin1")) {
-      line = char === "\r" || char === "\n" ? "" : line + char;
-      if (line === ESCAPE) return;
-      send += char;
-    }
-    await system.client.call("vterm.write", { session: id(), data: Buffer.from(send, "latin1").toString("base64") }, { signal: context.signal });
+    const { send, asks, ended } = typed.push(chunk);
+    if (send.length > 0) await system.client.call("vterm.write", { session: id(), data: send.toString("base64") }, { signal: context.signal });
+    if (asks && !ended) context.io.stdout(`\r\n${QUESTION}`);
+    if (ended) return;
   }
 }

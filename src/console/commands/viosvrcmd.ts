@@ -1,6 +1,7 @@
 import { OlpmError } from "../../kit/errors.js";
 import { missingParameter } from "../grammar/options.js";
 import type { Command } from "./command.js";
+import { printable } from "./run.js";
 import { LPAR_OPTIONS, lparOf, SYSTEM_OPTION, systemOf } from "./targets.js";
 
 const COMMAND_MS_MAX = 120_000;
@@ -55,7 +56,7 @@ export const viosvrcmd: Command = {
     for (const argv of commands) {
       const { stdout, stderr, code } = await system.client.call("vios.command", { lparId: lpar.lparId, argv, admin: options.has("--admin") }, { signal: context.signal, deadlineMs: COMMAND_MS_MAX });
       if (stdout !== "") context.io.stdout(stdout);
-      if (stderr !== "") context.io.stderr(stderr);
+      if (stderr !== "") context.io.stderr(printable(stderr));
       if (code !== 0) return code;
     }
     return 0;

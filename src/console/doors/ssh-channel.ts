@@ -54,7 +54,8 @@ export function serveChannel(channel: ssh2.Session, options: { readonly session:
     if (!stream) return; // the channel is taken or gone
     running = true;
     const status = await session.run(line, terminalOf(stream, { pty, env, signal: abort.signal, onResize: (listener) => (resize = listener) })).catch((error: unknown) => {
-      log.error({ err: error, line }, "a command line failed");
+      // The line may have a password in it.
+      log.error({ err: error, command: line?.trim().split(/\s/, 1)[0] }, "a command line failed");
       return 1;
     });
     ended();

@@ -11,7 +11,8 @@ import { lsnportsText } from "./npiv.js";
 import { portsOf } from "../storage/ports.js";
 import { chkdevText, lspvText } from "./lspv.js";
 import { lstcpipText } from "./lstcpip.js";
-import { columns, parseWords } from "./words.js";
+import { randomOf } from "../../testkit/random.js";
+import { columns, CommandFailure, parseWords } from "./words.js";
 
 const slot = (n: number) => SlotNumber.parse(n);
 const lun = LunId.parse("naa.6005076300818001a000000000000d53");
@@ -201,4 +202,32 @@ test("places and columns", () => {
   assert.equal(diskPhysloc("U1", { ...free, target: "iqn.x" }), "U1-P1-C1-T1-W10.0.0.1-L0");
   assert.equal(columns(["a", "b", ""], [3, 4]), "a  b");
   assert.equal(parseWords(["-attr", "-dev", "x"], { maybe: ["-attr"], values: ["-dev"], usage: "" }).value("-dev"), "x");
+});
+
+test("whatever the words, a command prints or fails in words", () => {
+  const random = randomOf(20261125);
+  const pick = (from: readonly string[]) => from[Math.floor(random() * from.length)]!;
+  const words = ["-all", "-vadapter", "-plc", "-net", "-npiv", "-vnic", "-ams", "-type", "-dec", "-cpid", "-field", "-fmt", "-fmt2", "-dev", "-attr", "-parent", "-vpd", "-slots", "-virtual", "-free", "-avail", "-size", "-map", "-num", "vhost0", "vhost1", "hdisk4", "ent1", "svsa", "backing", "name", "status", "disk", ":", ",", "", "x", "-", "--", "\0", "\x1b[2J", "ü", "__proto__", "constructor", "9".repeat(40), "x".repeat(4096)];
+  const commands: ((argv: string[]) => string)[] = [
+    (argv) => lsmapText(argv, facts),
+    (argv) => lsdevText(argv, [device]),
+    (argv) => lspvText(argv, { disks: [disk, free], targets: [] }),
+    (argv) => chkdevText(argv, { disks: [disk], targets: [] }),
+    (argv) => lstcpipText(argv, [link("lo")], new Map()),
+    (argv) => entstatText(argv, [], []),
+    (argv) => lsnportsText(argv, "U1", []),
+  ];
+  let printed = 0;
+  for (let round = 0; round < 5_000; round++) {
+    const argv = Array.from({ length: Math.floor(random() * 6) }, () => pick(words));
+    for (const [at, command] of commands.entries()) {
+      try {
+        assert.doesNotMatch(command(argv), /undefined|NaN|\[object/, `command ${at}: ${JSON.stringify(argv)}`);
+        printed++;
+      } catch (error) {
+        assert.ok(error instanceof CommandFailure && error.message.trim() !== "", `command ${at}: ${JSON.stringify(argv)}: ${String(error)}`);
+      }
+    }
+  }
+  assert.ok(printed > 1_000);
 });
