@@ -201,6 +201,10 @@ const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; r
       assert.match(await on("hmc1").run("openlpm hmc 'lssyscfg -r lpar -m ms02 -F name,state'"), /^vios1,Running\nvios2,Running$/m);
       assert.match(await on("hmc1").run("openlpm hmc 'viosvrcmd -m ms02 -p vios2 -c \"lspv -size\"'"), /^hdisk0 /m);
       assert.match((await on("ms02").try("openlpm add --vios name=vios2,uplink=br0,kind=bridge,address=192.0.2.32/24,portal=198.51.100.1:3260")).stderr, /ms02 has a Virtual I\/O Server vios2/);
+      // The host loses its power: processes, namespaces and /run are gone, and the kernel has another boot id.
+      await on("ms02").run("systemctl stop openlpm-system; pkill -KILL -f '[m]ain.js vios'; ip -all netns delete; rm -rf /run/openlpm; cat /proc/sys/kernel/random/uuid > /root/boot; mount --bind /root/boot /proc/sys/kernel/random/boot_id; systemctl start openlpm-system");
+      assert.match(await on("ms02").run("openlpm check"), /^ok +process of vios1 [\s\S]*^ok +process of vios2 /m);
+      await on("hmc1").run("until [ \"$(openlpm hmc 'lssyscfg -r lpar -m ms02 -F state' | sort -u)\" = Running ]; do sleep 0.2; done");
     },
   },
   "Take a host out": {
