@@ -81,7 +81,13 @@ export const SystemConfig = z.strictObject({
   listen: z.strictObject({ host: z.string(), port: Port.default(4410) }).describe("`host` and `port` for consoles and other systems (mutual TLS); an address that they can reach, not 0.0.0.0"),
   tls: TlsKeys("system").describe("the authority's certificate, and this system's certificate and key"),
   memoryBytes: z.number().int().min(1 << 28).describe("memory that partitions may have together"),
-  lmbBytes: z.number().int().default(16 << 20).describe("size of a logical memory block"),
+  lmbBytes: z
+    .number()
+    .int()
+    .positive()
+    .refine((bytes) => bytes % (256 << 20) === 0, "a multiple of 268435456 (256 MiB), the memory block of QEMU's pseries machine")
+    .default(256 << 20)
+    .describe("size of a logical memory block, a multiple of 256 MiB"),
   processors: z.number().int().min(1).describe("processors that partitions may have together"),
   image: z.strictObject({ kernel: z.string(), initrd: z.string() }).default({ kernel: "/var/lib/openlpm/image/vmlinux", initrd: "/var/lib/openlpm/image/initrd.gz" }).describe("what partitions boot (`kernel`, `initrd`); their root file system is on their LUN"),
   accelerator: z.enum(["auto", "tcg", "kvm"]).default("auto").describe("`auto`: KVM when a test boot succeeds, otherwise emulation; or `kvm`, `tcg`"),
