@@ -50,9 +50,9 @@ function world(change: { mb?: number; maxMb?: number; procs?: number } = {}): Wo
         refuse(`${word} ${slot}`);
         state.guest.offline[word === "offline" ? "add" : "delete"](slot);
       } else
-        for (const core of rest.map(Number)) {
+        for (const [core, to] of [word!, ...rest].map((pair) => pair.split("=").map(Number) as [number, number])) {
           refuse(`cpu ${core}`);
-          state.guest.online[word === "1" ? "add" : "delete"](core);
+          state.guest.online[to === 1 ? "add" : "delete"](core);
         }
       return { code: 0, stdout: "", stderr: "" };
     } catch (error) {

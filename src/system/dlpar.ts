@@ -154,7 +154,7 @@ export class Dlpar {
     const added = range(procs, wanted);
     if (at.asked) {
       try {
-        await setProcessors(at.process.guest, added, "online", at.ms);
+        await setProcessors(at.process.guest, { online: added }, at.ms);
       } catch (error) {
         this.#note(at.lparId, { procs: wanted });
         return [`OLPM-L05 The partition was given ${added.length} processors, and its operating system does not use all of them: ${toOlpmError(error, "using the processors").message}.`];
@@ -169,14 +169,14 @@ export class Dlpar {
     const failed = (core: number, error: unknown) => [`OLPM-L06 The operating system prevented all of the requested processors from being removed. Number of processors removed: ${procs - 1 - core} of ${procs - wanted}. ${toOlpmError(error, "taking a processor").message}.`];
     for (let core = procs - 1; core >= wanted; core--) {
       try {
-        if (at.asked) await setProcessors(at.process.guest, [core], "offline", at.ms);
+        if (at.asked) await setProcessors(at.process.guest, { offline: [core] }, at.ms);
         else if (!at.process.takesCores) throw new OlpmError("guest-not-answering", "on this platform a processor goes offline by the operating system's agent only");
         if (at.process.takesCores) {
           await at.process.removeCore(core, AbortSignal.any([at.signal, AbortSignal.timeout(RELEASE_MS_MAX)]));
           this.#note(at.lparId, { cores: core, procs: core });
         } else this.#note(at.lparId, { procs: core });
       } catch (error) {
-        if (at.asked) await setProcessors(at.process.guest, [core], "online", UNDO_MS_MAX).catch(() => undefined);
+        if (at.asked) await setProcessors(at.process.guest, { online: [core] }, UNDO_MS_MAX).catch(() => undefined);
         return failed(core, error);
       }
     }
@@ -224,9 +224,8 @@ export class Dlpar {
     const process = this.#hypervisor.process(lparId);
     if (!due || !layout || layout.cores === 1 || !process || view.ownership.kind !== "owner" || this.#hypervisor.operations.of(lparId) !== undefined) return;
     const { log } = this.#hypervisor;
-    void setProcessors(process.guest, range(1, layout.procs), "online", UNDO_MS_MAX)
-      .then(() => setProcessors(process.guest, range(layout.procs, layout.cores), "offline", UNDO_MS_MAX))
-      .catch((error: unknown) => log.warn({ err: error, lpar: definition.name }, "the processors online are not those that the partition has"));
+    // The agent takes one request after the other: a change or a move that begins now has its turn after this.
+    void setProcessors(process.guest, { online: range(1, layout.procs), offline: range(layout.procs, layout.cores) }, UNDO_MS_MAX).catch((error: unknown) => log.warn({ err: error, lpar: definition.name }, "the processors online are not those that the partition has"));
   }
 
   #changeable(lparId: LparId): LparView {

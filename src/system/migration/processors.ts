@@ -18,7 +18,7 @@ export async function parkProcessors(process: PartitionProcess, layout: MachineL
   const others = Array.from({ length: layout.procs - 1 }, (_, at) => at + 1);
   if (process.movesProcessors || others.length === 0) return { answered: true, agreed: true, detail: "" };
   try {
-    await setProcessors(process.guest, others, "offline", OFFLINE_MS_MAX);
+    await setProcessors(process.guest, { offline: others }, OFFLINE_MS_MAX);
     return { answered: true, agreed: true, detail: "" };
   } catch (thrown) {
     const error = toOlpmError(thrown, "processors other than the first have to be offline while an emulated partition moves");

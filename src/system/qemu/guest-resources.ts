@@ -16,10 +16,10 @@ while [ "$at" -lt "$3" ]; do
   [ "$(cat $block/state)" = $word ] || echo $word > $block/state || exit 1
   at=$((at + size))
 done`;
-/** $1 is the state, the others the hardware numbers of processors. One that is still coming is waited for. */
+/** Each word is a processor's hardware number and its state, `2=0`. One that is still coming is waited for. */
 const PROCESSORS = `cd /sys/devices/system/cpu || exit 1
-state=$1; shift
-for hw; do
+for word; do
+  hw=\${word%=*} state=\${word#*=}
   while :; do
     found=
     for cpu in cpu[0-9]*; do [ "$(cat $cpu/physical_id 2>/dev/null)" != "$hw" ] || found=$cpu; done
@@ -37,9 +37,10 @@ const ASK_MS_MAX = 10_000;
 export async function setMemory(guest: GuestAgent, device: MemoryDevice, word: "online" | "offline", ms: number): Promise<void> {
   await ask(guest, MEMORY, [word, String(device.address), String(device.address + device.bytes)], ms);
 }
-/** `cores`: their hardware numbers. @throws as setMemory */
-export async function setProcessors(guest: GuestAgent, cores: readonly number[], state: "online" | "offline", ms: number): Promise<void> {
-  if (cores.length > 0) await ask(guest, PROCESSORS, [state === "online" ? "1" : "0", ...cores.map(String)], ms);
+/** Hardware numbers of processors; all of it in one turn of the agent, so that nothing comes between. @throws as setMemory */
+export async function setProcessors(guest: GuestAgent, { online = [], offline = [] }: { readonly online?: readonly number[]; readonly offline?: readonly number[] }, ms: number): Promise<void> {
+  const words = [...online.map((core) => `${core}=1`), ...offline.map((core) => `${core}=0`)];
+  if (words.length > 0) await ask(guest, PROCESSORS, words, ms);
 }
 /** The last that the kernel says of it; empty when it can not be asked. */
 export async function kernelReport(guest: GuestAgent): Promise<string> {
