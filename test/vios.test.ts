@@ -16,6 +16,8 @@ import { LparId, LunId, SlotNumber, Wwpn } from "../src/model/ids.js";
 import { RpcPeer, type Client } from "../src/wire/rpc.js";
 import { systemVios, ViosConfig, type SystemVios, type ViosDevices, type ViosTargetDevice } from "../src/wire/system-vios.js";
 import { connectUnix } from "../src/wire/transport.js";
+import { encodeLun } from "../src/vios/san/discover.js";
+import { IscsiSession } from "../src/vios/san/iscsi-session.js";
 
 const MIB = 1 << 20;
 const TARGET = "naa.5005076801401234";
@@ -257,6 +259,21 @@ test("LUNs are found and attached by identity; wrong ones are refused in words",
   assert.equal(vios.child.exitCode, 0);
   assert.deepEqual(storageDaemonsOf(vios), []);
   assert.deepEqual(fs.readdirSync(vios.config.runDir).filter((name) => /sock|ready/.test(name)), []);
+});
+
+test("a LUN that somebody holds by a SCSI reservation is seen, and said to be reserved; afterwards it is free again", async () => {
+  const vios = await ViosProcess.start("v1");
+  const initiatorName = "iqn.2026-11.test:holder";
+  await san.admit(initiatorName);
+  const ask = async () => (await vios.client.call("storage.probe", { luns: [LUN_B] })).found.map((one) => [one.visible, one.bytes, one.reservedBy]);
+  assert.deepEqual(await ask(), [[true, 16 * MIB, null]]);
+  const holder = await IscsiSession.open({ portal: san.portal, initiatorName, targetName: TARGET, signal: AbortSignal.timeout(20_000) });
+  await holder.read(encodeLun(2), [0x16, 0, 0, 0, 0, 0], 0); // RESERVE(6): ends with the session
+  assert.deepEqual(await ask(), [[true, 16 * MIB, "another initiator"]]);
+  await holder.close();
+  assert.deepEqual(await ask(), [[true, 16 * MIB, null]]);
+  await vios.client.call("vios.shutdown", {});
+  await until(() => vios.child.exitCode ?? undefined, { what: "end of the Virtual I/O Server", deadlineMs: 5_000 });
 });
 
 test("through a closed gate nothing reaches the LUN, from either of two Virtual I/O Servers", async () => {

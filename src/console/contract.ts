@@ -7,7 +7,7 @@ import type { LparId } from "../model/ids.js";
 import type { SwitchMapping } from "../mobility/definition.js";
 import type { Levels, WantedMsp } from "../mobility/facts.js";
 import type { LparView } from "../model/lpar.js";
-import type { MigrationRecord } from "../model/migration.js";
+import type { MigrationRecord, Prediction } from "../model/migration.js";
 import type { SystemView } from "../model/system.js";
 import type { Client } from "../wire/rpc.js";
 import type { ConsoleSystem } from "../wire/console-system.js";
@@ -85,6 +85,8 @@ export interface ValidationResult {
   readonly suggestedScsi: readonly { readonly clientSlot: number; readonly viosName: string; readonly viosLparId: number; readonly why: string }[];
   /** what was seen and chosen, for -d */
   readonly notes?: readonly { readonly level: number; readonly text: string }[];
+  /** what a live move would take; null or absent: nothing was measured */
+  readonly prediction?: Prediction | null;
   readonly possibleMsps: readonly { readonly sourceMspLparId: number; readonly sourceMspName: string; readonly sourceMspAddress: string; readonly destMspLparId: number; readonly destMspName: string; readonly destMspAddress: string }[];
 }
 

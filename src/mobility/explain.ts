@@ -2,6 +2,7 @@
 import { bytesToMb } from "../model/units.js";
 import type { MobilityFacts } from "./facts.js";
 import { movingProfile } from "./definition.js";
+import { predictionText } from "./predict.js";
 import type { Validation } from "./plan.js";
 
 export interface Note {
@@ -9,7 +10,7 @@ export interface Note {
   readonly text: string;
 }
 
-export function explain(facts: MobilityFacts, found: Pick<Validation, "kind" | "suggestedScsi" | "possibleScsi" | "pairs" | "plan">): Note[] {
+export function explain(facts: MobilityFacts, found: Pick<Validation, "kind" | "suggestedScsi" | "possibleScsi" | "pairs" | "plan" | "prediction">): Note[] {
   const { definition, storage } = facts.lpar;
   const notes: Note[] = [];
   const say = (level: number, text: string) => void notes.push({ level, text });
@@ -20,6 +21,7 @@ export function explain(facts: MobilityFacts, found: Pick<Validation, "kind" | "
     const { movers } = found.plan;
     say(1, `movers: ${movers.sourceMspName} (${movers.sourceMspLparId}, ${movers.sourceMspAddress}) to ${movers.destMspName} (${movers.destMspLparId}, ${movers.destMspAddress})`);
   }
+  if (found.prediction) say(1, predictionText(found.prediction));
   for (const one of found.possibleScsi) say(3, `virtual SCSI adapter ${one.clientSlot} could be served by ${one.viosName} (${one.viosLparId})`);
   for (const pair of found.pairs) say(3, `movers that could be used: ${pair.sourceMspName} to ${pair.destMspName}`);
   if (facts.movers) say(3, `test connection between the movers: ${facts.movers.reachable ? "made" : facts.movers.detail}`);

@@ -2,6 +2,7 @@
 import type { LparView } from "../model/lpar.js";
 import type { MigrationRecord } from "../model/migration.js";
 import type { SystemView } from "../model/system.js";
+import type { Measured } from "./predict.js";
 import type { SwitchMapping } from "./definition.js";
 
 export interface LunFact {
@@ -91,9 +92,11 @@ export interface MobilityFacts {
   /** answer of the operating system to `check`; null: not asked (inactive) */
   readonly guest: { readonly answered: boolean; readonly agreed: boolean; readonly detail: string } | null;
   /** test connections between movers: the first pair that answered, else what the best one said; null: not made */
-  readonly movers: { readonly reachable: boolean; readonly detail: string; readonly pair?: MspPair | undefined } | null;
+  readonly movers: { readonly reachable: boolean; readonly detail: string; readonly pair?: MspPair | undefined; readonly bytesPerSecond?: number | null | undefined } | null;
   /** the migration that the partition is in, or that left something of it */
   readonly record?: MigrationRecord | null;
+  /** for the prediction; null: not measured */
+  readonly measured?: Measured | null;
   /** how far the destination's clock is ahead of the source's; null: not compared */
   readonly clockAheadMs?: number | null;
 }

@@ -1,8 +1,10 @@
 /** Validation: facts in, findings and a plan out. The same function answers `migrlpar -o v`, decides `-o m`, and lists mappings. Pure. */
+import type { Prediction } from "../model/migration.js";
 import type { MigrationKind } from "./definition.js";
 import { explain, type Note } from "./explain.js";
 import type { FcChoice, MobilityFacts, Finding, MspPair, ScsiChoice, SuggestedScsi } from "./facts.js";
 import { planFc, plannedFc, type PlannedFcAdapter } from "./fibre-channel.js";
+import { predict } from "./predict.js";
 import { moverPairs } from "./movers.js";
 import { findings } from "./rules/index.js";
 import { uuidTaken } from "./rules/partition.js";
@@ -29,6 +31,8 @@ export interface Validation {
   readonly suggestedFc: readonly FcChoice[];
   /** what was seen and chosen, for -d */
   readonly notes: readonly Note[];
+  /** of a live move that may begin; null: nothing was measured */
+  readonly prediction: Prediction | null;
   /** null when a finding is an error. `newUuid`: the partition's own is taken there, and it may have another */
   readonly plan: { readonly movers: MspPair | null; readonly storage: readonly PlannedLun[]; readonly fc: readonly PlannedFcAdapter[]; readonly newUuid: boolean } | null;
 }
@@ -49,5 +53,6 @@ export function validate(facts: MobilityFacts): Validation {
   });
   const movers = facts.movers?.pair ?? pairs[0] ?? null;
   const said = { kind, findings: found, pairs, possibleScsi: storage.possible, suggestedScsi: storage.suggested, possibleFc: fc.possible, suggestedFc: fc.suggested, plan: good ? { movers: kind === "active" ? movers : null, storage: planned, fc: plannedFc(facts, fc.suggested), newUuid: uuidTaken(facts) } : null };
-  return { ...said, notes: explain(facts, said) };
+  const prediction = good && kind === "active" && facts.measured ? predict(facts.measured) : null;
+  return { ...said, prediction, notes: explain(facts, { ...said, prediction }) };
 }

@@ -76,6 +76,18 @@ export type MigrationError = z.infer<typeof MigrationError>;
 export const MigrationEnd = z.object({ system: SystemName, lparId: LparId, mspLparId: LparId.nullable(), mspName: z.string().nullable(), mspAddress: z.string().nullable() });
 export type MigrationEnd = z.infer<typeof MigrationEnd>;
 
+const Range = z.tuple([z.number(), z.number()]);
+/** What a validation expected of a live move, as ranges from the best to the worst of what was measured (mobility/predict.ts). */
+export const Prediction = z.object({
+  totalMs: Range,
+  stoppedMs: Range,
+  bytes: Range,
+  /** the partition may have to be slowed down, since its memory changes faster than the link carries it */
+  throttled: z.boolean(),
+  basis: z.object({ residentBytes: z.number(), dirtyBytesPerSecond: z.number().nullable(), linkBytesPerSecond: z.number() }),
+});
+export type Prediction = z.infer<typeof Prediction>;
+
 export const MigrationRecord = z.object({
   id: MigrationId,
   role: z.enum(["source", "destination"]),
@@ -100,6 +112,8 @@ export const MigrationRecord = z.object({
   /** ms between the source's stop and the destination's run, known on the destination after resume */
   stoppedMs: z.number().nullable(),
   error: MigrationError.nullable(),
+  /** what was expected when it began; on the source */
+  prediction: Prediction.nullable().default(null),
   revision: z.number().int(),
 });
 export type MigrationRecord = z.infer<typeof MigrationRecord>;

@@ -16,7 +16,7 @@ import { until, within } from "../kit/wait.js";
 import type { MigrationId } from "../model/ids.js";
 import type { MoverWay } from "../model/migration.js";
 import { EXPORTER_LABEL, KEY_BYTES, moverMover, MOVER_VERSION, type MoverMover } from "../wire/mover-mover.js";
-import { RpcPeer, type Handlers, type Params } from "../wire/rpc.js";
+import { RpcPeer, type Client, type Handlers, type Params } from "../wire/rpc.js";
 import type { MoverState } from "../wire/system-vios.js";
 import { connectTls, listenTls, type Accepted, type TlsFiles } from "../wire/transport.js";
 import { Channel, type ChannelNews } from "./channel.js";
@@ -30,6 +30,9 @@ const UNUSED_MS_MAX = 600_000;
 const TELL_EVERY_MS = 500;
 const FAREWELL_MS_MAX = 200;
 const PEERS_MAX = 64;
+/** Bytes of the bursts of a measurement; the next one is sent only when the last was too short to tell. */
+const BURSTS = [128 << 10, 1 << 20, 4 << 20] as const;
+const BURST_MS_ENOUGH = 30;
 
 export interface MoverPeer {
   readonly host: string;
@@ -153,19 +156,20 @@ export class MoverService {
     await stream.channel?.ended;
   }
 
-  /** Opens and closes an authenticated connection to a peer. */
-  async probe(peer: MoverPeer): Promise<{ reachable: boolean; detail: string }> {
+  /** Opens and closes an authenticated connection to a peer; with `measure` also sends it a burst, and says what the link carried. */
+  async probe(peer: MoverPeer, measure = false): Promise<{ reachable: boolean; detail: string; bytesPerSecond: number | null }> {
     try {
       const socket = await connectTls(peer, this.#options.tls, peer.name, { deadlineMs: PROBE_MS_MAX });
       const control = new RpcPeer(socket, { self: this.#options.self, caller: peer.name, log: this.#options.log });
       try {
         const { version } = await control.client(moverMover).call("mover.hello", { version: MOVER_VERSION }, { deadlineMs: PROBE_MS_MAX });
-        return version === MOVER_VERSION ? { reachable: true, detail: "" } : { reachable: false, detail: `${peer.name} speaks version ${version} of the mover protocol, this mover ${MOVER_VERSION}` };
+        if (version !== MOVER_VERSION) return { reachable: false, detail: `${peer.name} speaks version ${version} of the mover protocol, this mover ${MOVER_VERSION}`, bytesPerSecond: null };
+        return { reachable: true, detail: "", bytesPerSecond: measure ? await burst(control.client(moverMover)) : null };
       } finally {
         control.destroy();
       }
     } catch (error) {
-      return { reachable: false, detail: toOlpmError(error, `reaching ${peer.name}`).message };
+      return { reachable: false, detail: toOlpmError(error, `reaching ${peer.name}`).message, bytesPerSecond: null };
     }
   }
 
@@ -187,6 +191,7 @@ export class MoverService {
     this.#peers++;
     const handlers: Handlers<MoverMover> = {
       "mover.hello": async () => ({ version: MOVER_VERSION }),
+      "mover.sink": async () => ({}),
       "mover.offer": ({ version, id, ticket, ways }, { peer }) => this.#offered({ version, id, ticket, ways }, peer, socket as TLSSocket),
     };
     const control = new RpcPeer(socket, { self: this.#options.self, caller, log: this.#options.log, silenceMsMax: SILENCE_MS_MAX, serves: { contract: moverMover, handlers } });
@@ -289,6 +294,23 @@ export class MoverService {
     const busy = [...this.#streams.values()].filter((stream) => stream.state === "waiting" || stream.state === "streaming").length;
     if (busy >= this.#options.concurrentMax) throw new OlpmError("limit-reached", `The mover service partition ${this.#options.self} already carries ${busy} migrations, its limit.`, { hsc: "OLPM-VM05", action: "Wait until one ends, or use another mover service partition.", retryable: true });
   }
+}
+
+/** What crossed in a burst, bytes a second: a small one first, which opens the link's window, then one that lasts long enough to be measured. */
+async function burst(peer: Client<MoverMover>): Promise<number | null> {
+  let rate: number | null = null;
+  try {
+    for (const bytes of BURSTS) {
+      const began = performance.now();
+      await peer.call("mover.sink", { data: "x".repeat(bytes) }, { deadlineMs: PROBE_MS_MAX });
+      const ms = performance.now() - began;
+      rate = (bytes * 1_000) / ms;
+      if (ms > BURST_MS_ENOUGH) break;
+    }
+  } catch {
+    return rate; // a peer that knows no bursts, or a link too slow for one
+  }
+  return rate;
 }
 
 function stateOf(stream: Stream): MoverState {

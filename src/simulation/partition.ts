@@ -160,7 +160,7 @@ const gone = () => new OlpmError("peer-lost", "QEMU has ended");
 type Resizing = "removalsOpen" | "takesCores" | "machine" | "addMemory" | "addCore" | "removeMemory" | "removeCore" | "cap";
 
 /** A process as one life of its system holds it. */
-export class Handle implements Omit<PartitionProcess, Resizing> {
+export class Handle implements Omit<PartitionProcess, Resizing | "measure"> {
   readonly qemu: Machine;
   readonly spec: PartitionSpec;
   readonly pid = 1;

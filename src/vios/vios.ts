@@ -79,7 +79,7 @@ export class Vios {
       "mover.receive": async (params) => this.mover.service.receive(params),
       "mover.send": (params) => this.mover.service.send(params),
       "mover.stop": async ({ id, reason }) => nothing(this.mover.service.stop(id, reason)),
-      "mover.probe": async ({ peer }) => this.mover.service.probe(peer),
+      "mover.probe": async ({ peer, measure }) => this.mover.service.probe(peer, measure),
     };
   }
 

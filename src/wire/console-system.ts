@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { Generation, LparId, LunId, MigrationId, SlotNumber, Wwpn } from "../model/ids.js";
 import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualFcAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
-import { MigrationEnd, MigrationError, MigrationRecord, RecoveryStep, SideFacts } from "../model/migration.js";
+import { Prediction, MigrationEnd, MigrationError, MigrationRecord, RecoveryStep, SideFacts } from "../model/migration.js";
 import { InactiveProfPolicy, StartPolicy, SystemProfile, SystemView, VirtualSwitch } from "../model/system.js";
 
 const Nothing = z.object({});
@@ -103,7 +103,9 @@ export const consoleSystem = {
     "migration.probeStorage": { params: z.object({ luns: z.array(LunId) }), result: z.object({ found: z.array(LunVisibility) }) },
     /** trial login of these names through the ports of the running VIOSes; null: all of them */
     "migration.probeFc": { params: z.object({ wwpns: z.array(Wwpn).max(128), viosLparIds: z.array(LparId).nullable() }), result: z.object({ found: z.array(FcVisibility) }) },
-    "migration.probeMover": { params: z.object({ mspLparId: LparId, peer: Endpoint }), result: z.object({ reachable: z.boolean(), detail: z.string() }) },
+    "migration.probeMover": { params: z.object({ mspLparId: LparId, peer: Endpoint, measure: z.boolean().default(false) }), result: z.object({ reachable: z.boolean(), detail: z.string(), bytesPerSecond: z.number().nullable().default(null) }) },
+    /** for a prediction: what of a running partition's memory is in use, how fast it changes, and what earlier moves to that system reached */
+    "migration.measure": { params: ByLpar.extend({ destination: z.string() }), result: z.object({ residentBytes: z.number(), dirtyBytesPerSecond: z.number().nullable(), pastRates: z.array(z.number()) }) },
     /** where the mover of this VIOS is reached */
     "migration.moverAddress": { params: z.object({ mspLparId: LparId }), result: Endpoint },
     "migration.checkGuest": { params: ByLpar, result: GuestVerdict },
@@ -116,7 +118,7 @@ export const consoleSystem = {
     // Migration: source side.
     /** takes the partition's lock and a migration slot, writes the record; `peer`: where the destination system is reached, for what the two settle alone */
     "migration.begin": {
-      params: z.object({ id: MigrationId, peer: Endpoint, lparId: LparId, type: z.enum(["active", "inactive"]), destination: MigrationEnd, sourceMspLparId: LparId.nullable(), console: z.string() }),
+      params: z.object({ id: MigrationId, peer: Endpoint, lparId: LparId, type: z.enum(["active", "inactive"]), destination: MigrationEnd, sourceMspLparId: LparId.nullable(), console: z.string(), prediction: Prediction.nullable().default(null) }),
       result: z.object({ record: MigrationRecord, definition: LparDefinition, storage: z.array(StorageMapping) }),
     },
     "migration.notifyGuest": { params: ByMigration.extend({ event: z.enum(["prepare", "confirm", "error"]) }), result: GuestVerdict },

@@ -9,11 +9,16 @@ export const MOVER_VERSION = 1;
 export const EXPORTER_LABEL = "EXPORTER-openlpm-mover";
 export const KEY_BYTES = 32;
 
+/** Largest burst of a measurement. */
+export const SINK_BYTES_MAX = 4 << 20;
+
 export const moverMover = {
   name: "mover-mover",
   methods: {
     /** source -> destination: shows the ticket, learns where the channel's listener is, and which of the offered ways it is. The ticket is used up by the answer. */
     "mover.offer": { params: z.object({ version: z.number().int(), id: MigrationId, ticket: z.string().min(16).max(128), ways: z.array(MoverWay).default(["sealed"]) }), result: z.object({ port: z.number().int(), way: MoverWay.default("sealed") }) },
+    /** takes a burst and does nothing with it: the sender measures the link */
+    "mover.sink": { params: z.object({ data: z.string().max(SINK_BYTES_MAX) }), result: z.object({}) },
     /** who is there */
     "mover.hello": { params: z.object({ version: z.number().int() }), result: z.object({ version: z.number().int() }) },
   },

@@ -114,7 +114,7 @@ export const systemVios = {
     /** `reason`: what the peer mover is told */
     "mover.stop": { params: z.object({ id: MigrationId, reason: z.string().optional() }), result: Nothing },
     /** opens and closes an authenticated connection to a peer mover */
-    "mover.probe": { params: z.object({ peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) }), result: z.object({ reachable: z.boolean(), detail: z.string() }) },
+    "mover.probe": { params: z.object({ peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }), measure: z.boolean().default(false) }), result: z.object({ reachable: z.boolean(), detail: z.string(), bytesPerSecond: z.number().nullable().default(null) }) },
   },
   events: {
     /** the system keeps this list */

@@ -1,6 +1,6 @@
 /** Attributes of mobility, `lslparmigr` (hmc-cli section 3), in the order in which they are printed. */
 import type { LparView } from "../../model/lpar.js";
-import type { MigrationRecord } from "../../model/migration.js";
+import type { MigrationRecord, Prediction } from "../../model/migration.js";
 import type { ValidationResult } from "../contract.js";
 import type { Attribute } from "../grammar/list-output.js";
 
@@ -61,6 +61,26 @@ export const MIGRATION_LPAR: readonly Attribute<MigratingLpar>[] = [
   { name: "openlpm_rate", read: streaming((record) => String(record.progress.rate)), onlyAsked: true },
   { name: "openlpm_rounds", read: streaming((record) => String(record.progress.rounds)), onlyAsked: true },
   { name: "openlpm_ms_remaining", read: streaming((record) => text(record.progress.msRemainingEstimate)), onlyAsked: true },
+];
+
+/** What the systems remember of migrations that have ended, with what was expected beside what was (ours: the HMC keeps it in its event log). */
+const ms = (from: string | undefined, to: string | null | undefined): string | undefined => (from === undefined || to == null ? undefined : String(Date.parse(to) - Date.parse(from)));
+const range = (read: (prediction: Prediction) => readonly [number, number]) => ({ prediction }: MigrationRecord) => (prediction === null ? undefined : read(prediction).join("-"));
+export const MIGRATION_HISTORY: readonly Attribute<MigrationRecord>[] = [
+  { name: "name", read: ({ lparName }) => lparName },
+  { name: "migration_type", read: ({ type }) => type },
+  { name: "migration_state", read: (record) => migrationState(record) },
+  { name: "source_sys_name", read: ({ source }) => source.system },
+  { name: "dest_sys_name", read: ({ destination }) => destination.system },
+  { name: "start_time", read: ({ startedAt }) => startedAt },
+  { name: "total_ms", read: ({ startedAt, endedAt }) => ms(startedAt, endedAt) },
+  { name: "predicted_total_ms", read: range((prediction) => prediction.totalMs) },
+  { name: "stopped_ms", read: ({ stoppedMs }) => (stoppedMs === null ? undefined : String(stoppedMs)) },
+  { name: "predicted_stopped_ms", read: range((prediction) => prediction.stoppedMs) },
+  { name: "bytes_transmitted", read: ({ type, progress }) => (type === "active" ? String(progress.bytesSent) : undefined) },
+  { name: "predicted_bytes", read: range((prediction) => prediction.bytes) },
+  { name: "error", read: ({ error }) => (error === null ? undefined : (error.hsc ?? error.code)) },
+  { name: "migration_id", read: ({ id }) => id, onlyAsked: true },
 ];
 
 export const SYSTEM_MOBILITY: readonly Attribute<{ readonly remoteCapable: boolean }>[] = [{ name: "remote_lpar_mobility_capable", read: ({ remoteCapable }) => (remoteCapable ? "1" : "0") }];

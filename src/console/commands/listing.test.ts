@@ -248,6 +248,8 @@ test("lslparmigr -r lpar shows a migration from both systems, with bytes once th
   const other = (await run("lslparmigr -r lpar -m ms01 -F name,migration_state", ([ms01]) => ms01.records.push(record({})))).out;
   assert.equal(other, "vios1,Not Migrating\ndb01,Migration Starting\nbatch02,Not Migrating\n");
   assert.equal((await run("lslparmigr -r msp -m ms01", ([ms01]) => ms01.records.push(record({})))).out, "lpar_name=vios1,lpar_id=1,ipaddr=10.0.0.11,num_active_migrations_supported=4,num_active_migrations_configured=4,num_active_migrations_in_progress=1\n");
+  const ended = record({ status: "succeeded", phase: "done", endedAt: "2026-11-24T12:00:02.500Z", startedAt: "2026-11-24T12:00:00.000Z", stoppedMs: 90, prediction: { totalMs: [600, 8000], stoppedMs: [20, 400], bytes: [10, 20], throttled: false, basis: { residentBytes: 1, dirtyBytesPerSecond: null, linkBytesPerSecond: 1 } } });
+  assert.match((await run("lslparmigr -r history -m ms01 -F name,migration_state,total_ms,predicted_total_ms,stopped_ms,predicted_stopped_ms,error", ([ms01]) => ms01.records.push(ended, record({})))).out, /^db01,Migration Complete,2500,600-8000,90,20-400,null\n$/);
 });
 
 test("every command explains itself, on standard output", async () => {

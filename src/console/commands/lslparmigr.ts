@@ -5,7 +5,7 @@
 import { OlpmError } from "../../kit/errors.js";
 import type { LparView } from "../../model/lpar.js";
 import type { MigrationRecord } from "../../model/migration.js";
-import { MIGRATION_LPAR, MOVERS, MOVER_PAIRS, PROCESSOR_POOLS, SCSI_MAPPINGS, SYSTEM_MOBILITY, type MoverObject, type MoverPairs } from "../attributes/migration.js";
+import { MIGRATION_HISTORY, MIGRATION_LPAR, MOVERS, MOVER_PAIRS, PROCESSOR_POOLS, SCSI_MAPPINGS, SYSTEM_MOBILITY, type MoverObject, type MoverPairs } from "../attributes/migration.js";
 import { SYSTEM_MIGRATION } from "../attributes/system.js";
 import type { CommandContext, ManagedSystem, ValidationResult } from "../contract.js";
 import { printed } from "../grammar/attribute-table.js";
@@ -24,10 +24,11 @@ export const lslparmigr: Command = {
     "lslparmigr -r lpar -m managed-system [--filter filter-data] [-F [attribute-names] [--header]]",
     "lslparmigr -r {msp | procpool | virtualio} -m managed-system -t target-managed-system --filter filter-data [-F [attribute-names] [--header]]",
     "lslparmigr -r msp -m managed-system [-F [attribute-names] [--header]]",
+    "lslparmigr -r history -m managed-system [--filter filter-data] [-F [attribute-names] [--header]]",
     "lslparmigr -r manager [-F [attribute-names] [--header]]",
   ],
   options: [
-    { name: "-r", argument: "resource", help: "what to list", required: true, values: ["lpar", "manager", "mempool", "msp", "pgdev", "procpool", "sriov", "sys", "virtualio"] },
+    { name: "-r", argument: "resource", help: "what to list", required: true, values: ["history", "lpar", "manager", "mempool", "msp", "pgdev", "procpool", "sriov", "sys", "virtualio"] },
     { ...SYSTEM_OPTION, required: false, help: `${SYSTEM_OPTION.help}; needed except for -r sys and -r manager` },
     { name: "-t", argument: "target-managed-system", help: "the managed system that a partition would move to, by name or as tttt-mmm*sssssss" },
     REMOTE_CONSOLE,
@@ -39,12 +40,14 @@ export const lslparmigr: Command = {
   details: [
     "Filters: lpar_names, lpar_ids. With -t the filter (or -p or --id) names exactly one partition, and the two managed systems, and their Virtual I/O Servers are asked as for a validation; the operating system is not.",
     "-r lpar shows migration_state while a partition moves, from both systems; the attributes openlpm_migration_id, openlpm_phase, openlpm_rate (bytes a second), openlpm_rounds and openlpm_ms_remaining are printed when -F names them.",
+    "-r history (ours) lists the migrations from this managed system that have ended, with what validation predicted beside what was: times in milliseconds, ranges as least-most.",
     "-r mempool, -r pgdev and -r sriov list nothing: there is no shared memory pool and no SR-IOV adapter.",
     "Examples:\nlslparmigr -r lpar -m ms01 -F name,migration_state,bytes_transmitted,bytes_remaining\nlslparmigr -r virtualio -m ms01 -t ms02 --filter lpar_names=db01",
   ],
   attributes: [
     printed("lslparmigr -r sys", SYSTEM_MIGRATION),
     printed("lslparmigr -r lpar", MIGRATION_LPAR),
+    printed("lslparmigr -r history", MIGRATION_HISTORY),
     printed("lslparmigr -r manager", SYSTEM_MOBILITY),
     printed("lslparmigr -r msp", MOVERS),
     printed("lslparmigr -r msp -t", MOVER_PAIRS),
@@ -65,6 +68,11 @@ async function text(options: Options, context: CommandContext): Promise<string> 
   if (resource === "sys") return list(SYSTEM_MIGRATION, await freshSystems(options, context), how);
   const source = await freshSystem(options, context);
   if (resource === "lpar") return list(MIGRATION_LPAR, await migrating(source, partitions(options, context, source), context.signal), how);
+  if (resource === "history") {
+    const names = parseFilter(options.get("--filter"), ["lpar_names"]).get("lpar_names");
+    const { records } = await source.client.call("migration.list", { history: true }, { signal: context.signal });
+    return list(MIGRATION_HISTORY, records.filter((record) => record.endedAt !== null && record.role === "source" && (!names || names.includes(record.lparName))), how);
+  }
   if (resource === "mempool" || resource === "pgdev" || resource === "sriov") return NOTHING;
   if (resource === "msp" && !options.has("-t")) return list(MOVERS, await movers(source, context.signal), how);
   if (!options.has("-t")) throw missingParameter("-t");

@@ -1,6 +1,7 @@
 /** What `migrlpar` prints: findings as the HMC does (hmc-cli 2.7), details for those who ask, and one line for each migration of several. */
 import { OlpmError, operatorLine } from "../../kit/errors.js";
 import type { LparView } from "../../model/lpar.js";
+import type { Prediction } from "../../model/migration.js";
 import type { CommandIo, Finding, MigrationResult } from "../contract.js";
 import type { Options } from "./command.js";
 import type { Moved } from "./migrlpar-waves.js";
@@ -32,8 +33,10 @@ export function summary(lpar: LparView, { ok, record, findings }: MigrationResul
   if (!record) return `${name}: migrated`;
   const took = record.endedAt === null ? "" : ` in ${seconds(record.startedAt, record.endedAt)}`;
   const stopped = record.stoppedMs === null ? "" : `, stopped ${record.stoppedMs} ms`;
-  return `${name}: migrated to ${record.destination.system}${took}${stopped}`;
+  return `${name}: migrated to ${record.destination.system}${took}${stopped}${expected(record.prediction)}`;
 }
+
+const expected = (prediction: Prediction | null): string => (prediction === null ? "" : ` (predicted ${prediction.totalMs.map((ms) => (ms / 1_000).toFixed(1)).join(" to ")} s, ${prediction.stoppedMs.join(" to ")} ms)`);
 
 /** A validation failed: nothing was begun. */
 export const isNothingMoved = ({ result }: Moved): boolean => !result.ok && result.record === null;

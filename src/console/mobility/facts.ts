@@ -49,16 +49,17 @@ export async function gatherFacts(request: MobilityRequest, known: LparView, sig
   const luns = [...new Set(lpar.storage.map((mapping) => mapping.lun))];
   const moving = movingResources(lpar.definition, { kind, policy: base.source.view.migration.inactiveProfPolicy });
   const probe = (system: ManagedSystem) => system.client.call("migration.probeStorage", { luns }, { signal, deadlineMs: PROBE_MS_MAX }).then((answer) => answer.found);
-  const [found, sourceLuns, fits, movers, fc] = await Promise.all([
+  const [found, sourceLuns, fits, movers, fc, memory] = await Promise.all([
     luns.length === 0 ? [] : probe(destination),
     // A server of the source that does not answer is a finding of its own (V01); it does not hide the rest.
     luns.length === 0 || !source.connected ? null : probe(source).catch(() => null),
     moving === null ? null : destination.client.call("system.fits", { resources: moving }, { signal }),
     active ? probeMovers(base, source, destination, signal) : null,
     probeFc(lpar, source, destination, signal),
+    active && options.listing !== true ? source.client.call("migration.measure", { lparId: lpar.lparId, destination: destination.name }, { signal }).catch(() => null) : null,
   ]);
   const record = records.find((one) => one.id === lpar.migrationId) ?? null;
-  const facts: MobilityFacts = { ...base, luns: found, sourceLuns, fc, fits, guest: null, movers, record, clockAheadMs };
+  const facts: MobilityFacts = { ...base, luns: found, sourceLuns, fc, fits, guest: null, movers, record, clockAheadMs, measured: memory && moving && { ...memory, memoryBytes: moving.memory.desiredBytes, linkBytesPerSecond: movers?.bytesPerSecond ?? null } };
   // Scripts of the operating system may take minutes and touch applications: they are asked last, and only for a move that everything else allows.
   if (!active || options.listing === true || validate(facts).plan === null) return facts;
   return { ...facts, guest: await source.client.call("migration.checkGuest", { lparId: lpar.lparId }, { signal, deadlineMs: waitMs(request) }) };
@@ -104,10 +105,10 @@ async function probeMovers(base: Pick<MobilityFacts, "source" | "destination" | 
   const answers = await Promise.all(others.map(async (pair) => ({ ...(await probePair(pair, source, destination, signal)), pair })));
   return answers.find((answer) => answer.reachable) ?? first;
 }
-async function probePair(pair: MspPair, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<{ reachable: boolean; detail: string }> {
+async function probePair(pair: MspPair, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<NonNullable<MobilityFacts["movers"]>> {
   try {
     const peer = await destination.client.call("migration.moverAddress", { mspLparId: pair.destMspLparId as LparId }, { signal });
-    return await source.client.call("migration.probeMover", { mspLparId: pair.sourceMspLparId as LparId, peer }, { signal, deadlineMs: PROBE_MS_MAX });
+    return await source.client.call("migration.probeMover", { mspLparId: pair.sourceMspLparId as LparId, peer, measure: true }, { signal, deadlineMs: PROBE_MS_MAX });
   } catch (error) {
     return { reachable: false, detail: toOlpmError(error, "asking the movers").message };
   }

@@ -68,7 +68,7 @@ class Runner implements Mobility {
 
   async validate(request: MobilityRequest, signal: AbortSignal): Promise<ValidationResult> {
     const found = await this.#validate(request, signal);
-    return { findings: found.findings, type: found.kind, possibleScsi: found.possibleScsi, suggestedScsi: found.suggestedScsi, possibleFc: found.possibleFc, suggestedFc: found.suggestedFc, possibleMsps: found.pairs, notes: found.notes };
+    return { findings: found.findings, type: found.kind, possibleScsi: found.possibleScsi, suggestedScsi: found.suggestedScsi, possibleFc: found.possibleFc, suggestedFc: found.suggestedFc, possibleMsps: found.pairs, notes: found.notes, prediction: found.prediction };
   }
 
   async migrate(request: MobilityRequest, watch: { readonly signal: AbortSignal; readonly onProgress: (record: MigrationRecord) => void }): Promise<MigrationResult> {
@@ -81,7 +81,7 @@ class Runner implements Mobility {
     const end = (system: ManagedSystem, lpar: LparId, msp: { id: number; name: string; address: string } | null): MigrationEnd => ({ system: system.name, lparId: lpar, mspLparId: (msp?.id ?? null) as LparId | null, mspName: msp?.name ?? null, mspAddress: msp?.address ?? null });
     const { movers } = found.plan;
     const destination = end(request.destination, (request.options.destLparId ?? lparId) as LparId, movers && { id: movers.destMspLparId, name: movers.destMspName, address: movers.destMspAddress });
-    const begun = await source.client.call("migration.begin", { id, peer: request.destination.endpoint, lparId, type: found.kind, destination, sourceMspLparId: (movers?.sourceMspLparId ?? null) as LparId | null, console: this.#options.consoleName });
+    const begun = await source.client.call("migration.begin", { id, peer: request.destination.endpoint, lparId, type: found.kind, destination, sourceMspLparId: (movers?.sourceMspLparId ?? null) as LparId | null, console: this.#options.consoleName, prediction: found.prediction });
     const params: MigrationParams = {
       id,
       ticket: (this.#options.newTicket ?? newTicket)(),

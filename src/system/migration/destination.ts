@@ -109,6 +109,7 @@ export class DestinationSide {
       endedAt: null,
       stoppedMs: null,
       error: null,
+      prediction: null,
       revision: 0,
     };
     hypervisor.store.transaction(() => {

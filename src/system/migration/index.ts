@@ -2,6 +2,7 @@
 import { OlpmError } from "../../kit/errors.js";
 import { Turns } from "../../kit/turns.js";
 import type { LparId } from "../../model/ids.js";
+import type { MigrationRecord } from "../../model/migration.js";
 import { decideRecovery, type RecoveryRowName } from "../../mobility/recovery.js";
 import type { ConsoleSystem } from "../../wire/console-system.js";
 import type { Handlers } from "../../wire/rpc.js";
@@ -61,7 +62,8 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
       const answers = await Promise.all(asked.map((vios) => vios.client.call("fc.probe", { wwpns }, { signal })));
       return { found: answers.flatMap((answer) => answer.found) };
     },
-    "migration.probeMover": ({ mspLparId, peer }, { signal }) => hypervisor.vios(mspLparId).client.call("mover.probe", { peer }, { signal }),
+    "migration.probeMover": ({ mspLparId, peer, measure }, { signal }) => hypervisor.vios(mspLparId).client.call("mover.probe", { peer, measure }, { signal }),
+    "migration.measure": async ({ lparId, destination }) => ({ ...(await (hypervisor.process(lparId)?.measure() ?? { residentBytes: 0, dirtyBytesPerSecond: null })), pastRates: pastRates(records.list(true), destination) }),
     "migration.moverAddress": async ({ mspLparId }) => {
       const { hardware, name } = hypervisor.vios(mspLparId);
       if (!hardware.msp) throw new OlpmError("refused", `VIOS ${name} is not a mover service partition`, { hsc: "OLPM-VX02" });
@@ -145,4 +147,18 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
       recovery.run();
     },
   };
+}
+
+/** Earlier moves to a system that count for a prediction: the last ones, since links and hosts change. */
+const PAST_MAX = 5;
+/** What the movers carried, bytes a second, in moves that succeeded: the latest first. */
+function pastRates(records: readonly MigrationRecord[], destination: string): number[] {
+  return records
+    .filter((record) => record.role === "source" && record.status === "succeeded" && record.type === "active" && record.destination.system === destination)
+    .reverse()
+    .slice(0, PAST_MAX)
+    .flatMap(({ phaseStartedAt: { copy, suspend }, progress }) => {
+      const ms = copy === undefined || suspend === undefined ? 0 : Date.parse(suspend) - Date.parse(copy);
+      return ms > 0 && progress.bytesSent > 0 ? [(progress.bytesSent * 1_000) / ms] : [];
+    });
 }

@@ -114,6 +114,7 @@ export class SourceSide {
       endedAt: null,
       stoppedMs: null,
       error: null,
+      prediction: params.prediction,
       revision: 0,
     };
     const stored = hypervisor.store.transaction(() => {

@@ -100,6 +100,8 @@ export interface PartitionProcess {
   /** lets the processors run. The caller holds an `owner` record. */
   run(): Promise<void>;
   pause(): Promise<void>;
+  /** What of its memory the host backs, and how fast the guest changes it, by a short sample; the rate is null when this QEMU can not tell. */
+  measure(): Promise<{ readonly residentBytes: number; readonly dirtyBytesPerSecond: number | null }>;
   /** power button */
   powerdown(): Promise<void>;
   reset(): Promise<void>;

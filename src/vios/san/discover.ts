@@ -117,9 +117,13 @@ async function lookAt(session: IscsiSession, path: LunPath, raw: Buffer): Promis
   return { ...path, lun: identity, blockBytes, bytes: Number(capacity.readBigUInt64BE(0) + 1n) * blockBytes, reservedBy };
 }
 
-/** PERSISTENT RESERVE IN, READ RESERVATION (SPC-4 6.15.3); a LUN that does not know the command has none, one that answers with a conflict has. */
+/**
+ * TEST UNIT READY, which an older reservation (RESERVE) answers with a conflict, then PERSISTENT RESERVE IN, READ RESERVATION (SPC-4 6.15.3). A LUN that does not
+ * know the command has no reservation.
+ */
 async function reservation(session: IscsiSession, raw: Buffer): Promise<string | null> {
   try {
+    await session.read(raw, [0, 0, 0, 0, 0, 0], 0);
     const answer = await session.read(raw, [0x5e, 0x01, 0, 0, 0, 0, 0, 0, 64, 0], 64);
     const held = answer.length >= 24 && answer.readUInt32BE(4) >= 16;
     return held ? `the holder of the persistent reservation key 0x${answer.subarray(8, 16).toString("hex")}` : null;
