@@ -182,7 +182,7 @@ export class SimSystem {
       return found;
     };
     const hypervisor: Hypervisor = {
-      config: { name: host.name, migrationsMax: 8, tls: {} } as SystemConfig,
+      config: { name: host.name, migrationsMax: 8, tls: {}, vioses: [{ lparId: MOVER_VIOS, msp: true, moverConcurrentMax: 4 }] } as unknown as SystemConfig,
       store,
       log: life.log,
       clock: life.clock,

@@ -26,7 +26,7 @@ export interface StoreHooks {
 }
 const dead = () => new Error("this life of the system has ended");
 
-export class SimStore implements Pick<Store, "transaction" | "lpars" | "lpar" | "putLpar" | "removeLpar" | "migrations" | "migration" | "putMigration" | "appendJournal" | "journal"> {
+export class SimStore implements Pick<Store, "transaction" | "lpars" | "lpar" | "putLpar" | "removeLpar" | "migrations" | "migration" | "putMigration" | "appendJournal" | "journal" | "fact"> {
   readonly #disk: Disk;
   readonly #hooks: StoreHooks;
   #depth = 0;
@@ -89,6 +89,11 @@ export class SimStore implements Pick<Store, "transaction" | "lpars" | "lpar" | 
   }
   journal(id: string): unknown[] {
     return this.#disk.journals.get(id) ?? [];
+  }
+
+  /** No operator has set anything here. */
+  fact(): undefined {
+    return undefined;
   }
 
   #change(work: () => void): void {

@@ -56,7 +56,7 @@ export async function recoverMigration(parts: RecoverParts, record: MigrationRec
       acted = true;
       if (failure && clock.now() >= end) return { ok: false, findings: [stepFailed(record, failure), ...whatIsKnown(record, seen)] };
     } else if (row.kind === "done") return acted ? { ok: true, findings: [] } : { ok: false, findings: [notNeeded(`Partition ${record.lparName}`)] };
-    else if (row.kind === "ask" && (acted || ++doubts >= DOUBTS_MAX) && !(acted && clock.now() < end && row.name === "contradiction")) return { ok: false, findings: [needsOperator(record, row), ...whatIsKnown(record, seen)] };
+    else if (row.kind === "ask" && ++doubts >= DOUBTS_MAX) return { ok: false, findings: [needsOperator(record, row), ...whatIsKnown(record, seen)] };
     else if (row.kind === "wait" && (!acted || clock.now() >= end)) return { ok: false, findings: [underWay(record, row), ...whatIsKnown(record, seen)] };
     if (clock.now() >= end) return { ok: false, findings: [underWay(record, row), ...whatIsKnown(record, seen)] };
     await delay(LOOK_AGAIN_MS, signal, clock);
