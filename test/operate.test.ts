@@ -4,6 +4,7 @@
  * over one TCP connection, through migrations, upgrades and restores.
  */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -20,8 +21,6 @@ const HOSTS = ["hmc1", "ms01", "ms02"] as const;
 type HostName = (typeof HOSTS)[number];
 const PARTITION = "192.0.2.100";
 const KEY = "writes-db01";
-const CONTROL = 29_471;
-const ARRAY_FILE = "/run/olpm-guide-array.json";
 const LUN = "naa.600507680cfffe0000000000000000a1";
 
 interface Section {
@@ -43,8 +42,12 @@ function sections(page: string): Section[] {
 const guide = sections(fs.readFileSync(path.join(ROOT, "docs/operate.md"), "utf8")).filter((section) => section.blocks.length > 0);
 const hosts = new Map<HostName, BareHost>();
 const on = (name: HostName): BareHost => hosts.get(name)!;
-const fabric = new Fabric("olpm-guide");
-const dir = path.join(os.tmpdir(), "olpm-guide");
+/** Runs of different checkouts stand side by side. */
+const TAG = createHash("sha256").update(ROOT).digest("hex").slice(0, 6);
+const fabric = new Fabric(`olpm-guide-${TAG}`);
+const dir = path.join(os.tmpdir(), `olpm-guide-${TAG}`);
+const ARRAY_FILE = `/run/olpm-guide-${TAG}.json`;
+const CONTROL = 20_000 + (parseInt(TAG, 16) % 10_000);
 const lunFile = path.join(dir, "lun0.img");
 let writer: Writer | undefined;
 let code = "";
@@ -53,10 +56,10 @@ let broken: string | undefined;
 before(async () => {
   await endArray();
   await fabric.down();
-  BareHost.sweep();
+  BareHost.sweep(TAG);
   fs.rmSync(dir, { recursive: true, force: true });
   await fabric.up({ lan: "192.0.2.1/24", san: "198.51.100.1/24" });
-  for (const [name, host] of await Promise.all(HOSTS.map(async (name) => [name, await BareHost.boot(name)] as const))) hosts.set(name, host);
+  for (const [name, host] of await Promise.all(HOSTS.map(async (name) => [name, await BareHost.boot(name, TAG)] as const))) hosts.set(name, host);
   for (const [name, address] of [["hmc1", "192.0.2.5"], ["ms01", "192.0.2.11"], ["ms02", "192.0.2.12"]] as const) {
     await fabric.plug("lan", on(name), "eno1");
     await on(name).run(`ip address add ${address}/24 dev eno1; ip link set eno1 up`);
@@ -189,6 +192,14 @@ const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; r
         const later = await on(name).run("sha256sum /etc/openlpm/tls/*");
         assert.deepEqual(later.split("\n").filter((line) => before.includes(line) && line !== "").map((line) => line.split("/").at(-1)), ["ca.crt"]);
       }
+      // A host whose certificates have run out joins again with what it has.
+      const again = (await on("hmc1").run("openlpm invite system ms01")).trim();
+      assert.match((await on("ms02").try(`openlpm join --console 192.0.2.5 --code ${again}`)).stderr, /the managed system ms02, and the code is for ms01/);
+      assert.match((await on("ms01").try(`openlpm join --console 192.0.2.5 --code ${again} --memory 1024`)).stderr, /--memory would change it/);
+      const [config, certificate] = [await on("ms01").run("sha256sum /etc/openlpm/system.yaml"), await on("ms01").run("sha256sum /etc/openlpm/tls/system.crt")];
+      await on("ms01").run(`openlpm join --console 192.0.2.5 --code ${again}; openlpm check; systemctl restart openlpm-system`);
+      assert.equal(await on("ms01").run("sha256sum /etc/openlpm/system.yaml"), config);
+      assert.notEqual(await on("ms01").run("sha256sum /etc/openlpm/tls/system.crt"), certificate);
       const invitation = (await on("hmc1").run("openlpm invite console hmc2")).trim();
       assert.match(await on("ms02").run(`openlpm join --console 192.0.2.5 --code ${invitation} --address 192.0.2.12 && systemctl start openlpm-console`), /user hscroot, password \S+/);
       await on("ms02").run("until [ \"$(openlpm hmc 'lssyscfg -r sys -F state' | sort -u)\" = Operating ]; do sleep 0.2; done");
@@ -202,7 +213,7 @@ const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; r
       assert.match(await on("hmc1").run("openlpm hmc 'viosvrcmd -m ms02 -p vios2 -c \"lspv -size\"'"), /^hdisk0 /m);
       assert.match((await on("ms02").try("openlpm add --vios name=vios2,uplink=br0,kind=bridge,address=192.0.2.32/24,portal=198.51.100.1:3260")).stderr, /ms02 has a Virtual I\/O Server vios2/);
       // The host loses its power: processes, namespaces and /run are gone, and the kernel has another boot id.
-      await on("ms02").run("systemctl stop openlpm-system; pkill -KILL -f '[m]ain.js vios'; ip -all netns delete; rm -rf /run/openlpm; cat /proc/sys/kernel/random/uuid > /root/boot; mount --bind /root/boot /proc/sys/kernel/random/boot_id; systemctl start openlpm-system");
+      await on("ms02").run("systemctl stop openlpm-system openlpm-console; pkill -KILL -f '[m]ain.js vios'; ip -all netns delete; rm -rf /run/openlpm; cat /proc/sys/kernel/random/uuid > /root/boot; mount --bind /root/boot /proc/sys/kernel/random/boot_id; systemctl start openlpm-system openlpm-console");
       assert.match(await on("ms02").run("openlpm check"), /^ok +process of vios1 [\s\S]*^ok +process of vios2 /m);
       await on("hmc1").run("until [ \"$(openlpm hmc 'lssyscfg -r lpar -m ms02 -F state' | sort -u)\" = Running ]; do sleep 0.2; done");
     },

@@ -5,15 +5,16 @@ import os from "node:os";
 import { OlpmError } from "../kit/errors.js";
 import { silentLogger } from "../kit/log.js";
 import { fingerprint, installCertificate, makeRequest, tlsFiles } from "../wire/certificates.js";
-import { configText, writePrivate } from "../wire/config-file.js";
-import { CONSOLE_CONFIG_FILE } from "../wire/console-config.js";
-import { enrolment, parseCode, type Enrolment } from "../wire/enrolment.js";
+import { configText, readConfigFile, writePrivate } from "../wire/config-file.js";
+import { CONSOLE_CONFIG_FILE, ConsoleConfig } from "../wire/console-config.js";
+import { enrolment, parseCode, type Enrolment, type Invitation } from "../wire/enrolment.js";
 import { RpcPeer, type Client } from "../wire/rpc.js";
 import { SYSTEM_CONFIG_FILE, SystemConfig, TLS_DIR } from "../wire/system-config.js";
 import { connectUnverified } from "../wire/transport.js";
 import { FIRST_USER } from "../console/users/users.js";
 import { consoleConfig, firstPassword, SSH_PORT, writeConsole } from "./init.js";
 import { ENROLMENT_PORT, ETC, hostAndPort, writeInstallation } from "./places.js";
+import { certificatesOf } from "./renew.js";
 import { parsePairs, parseWords, type Words } from "./words.js";
 
 const SYSTEM_PORT = 4410;
@@ -38,6 +39,7 @@ const HELP = `Usage: openlpm join --console ADDRESS[:PORT] --code CODE --address
 
 Brings this host into an installation, as the managed system or the console that was invited (openlpm invite): makes keys, lets the console sign their
 certificates, and writes ${SYSTEM_CONFIG_FILE} or ${CONSOLE_CONFIG_FILE}. The console adds a managed system to its configuration by itself.
+A host that has its configuration joins again with --console and --code alone: it gets new certificates, also when its old ones have run out.
 
   --console ADDRESS[:PORT]  the console that keeps the authority (default port ${ENROLMENT_PORT})
   --code CODE               what openlpm invite printed
@@ -55,9 +57,11 @@ A console:
 Exit status: 0, 1 when it failed (the code is used up only when certificates were given), 2 for a wrong command line.
 `;
 
+const OPTIONS = { values: ["--console", "--code", "--address", "--memory", "--processors", "--type-model", "--serial", "--ssh-port", "--password-file"], many: ["--vios"] } as const;
+
 /** Gives the exit status. */
 export async function runJoin(argv: readonly string[]): Promise<number> {
-  const words = parseWords(argv, { verb: "join", values: ["--console", "--code", "--address", "--memory", "--processors", "--type-model", "--serial", "--ssh-port", "--password-file"], many: ["--vios"], flags: ["--help"] });
+  const words = parseWords(argv, { verb: "join", ...OPTIONS, flags: ["--help"] });
   if (words.has("--help")) {
     process.stdout.write(HELP);
     return 0;
@@ -69,7 +73,8 @@ export async function runJoin(argv: readonly string[]): Promise<number> {
     const invitation = await client.call("invitation.get", { secret });
     fs.mkdirSync(ETC, { recursive: true, mode: 0o755 });
     const join = { client, secret, authority };
-    if (invitation.role === "system") await joinSystem(join, systemConfig(invitation.name, words));
+    if (fs.existsSync(invitation.role === "system" ? SYSTEM_CONFIG_FILE : CONSOLE_CONFIG_FILE)) await joinAgain(join, invitation, words);
+    else if (invitation.role === "system") await joinSystem(join, systemConfig(invitation.name, words));
     else await joinConsole(join, invitation.name, words);
     writeInstallation({ console: consoleName, ...where });
     return 0;
@@ -84,8 +89,22 @@ interface Join {
   readonly authority: string;
 }
 
+/** A host that has its configuration gets new certificates and keeps everything else. @throws OlpmError already-exists when it bears another name */
+async function joinAgain({ client, secret, authority }: Join, { role, name }: Pick<Invitation, "role" | "name">, words: Words): Promise<void> {
+  const system = role === "system" ? readConfigFile(SYSTEM_CONFIG_FILE, SystemConfig, { of: "a managed system", verb: "join" }) : undefined;
+  const console = role === "console" ? readConfigFile(CONSOLE_CONFIG_FILE, ConsoleConfig, { of: "a console", verb: "init console" }) : undefined;
+  const here = (system ?? console)!.name;
+  if (here !== name) throw new OlpmError("already-exists", `This host is ${role === "system" ? "the managed system" : "the console"} ${here}, and the code is for ${name}.`);
+  const given = [...OPTIONS.values, ...OPTIONS.many].filter((option) => !["--console", "--code"].includes(option) && (words.value(option) !== undefined || words.all(option).length > 0));
+  if (given.length > 0) throw new OlpmError("already-exists", `This host has its configuration, and ${given.join(", ")} would change it.`, { action: `Join with --console and --code alone to get new certificates; change ${role === "system" ? SYSTEM_CONFIG_FILE : CONSOLE_CONFIG_FILE} itself.` });
+  const wanted = certificatesOf(console, system);
+  const requests = await Promise.all(wanted.map(async ({ commonName, files }) => ({ commonName, request: await makeRequest(files, commonName) })));
+  const { certificates } = await client.call("join", { secret, requests, address: system?.listen ?? null });
+  for (const [at, { files }] of wanted.entries()) installCertificate(files, certificates[at]!, authority);
+  process.stdout.write(`${role === "system" ? "managed system" : "console"} ${name}: new certificates; its configuration is as it was\n\nNext: systemctl restart openlpm-${role}\n`);
+}
+
 async function joinSystem({ client, secret, authority }: Join, config: SystemConfig): Promise<void> {
-  if (fs.existsSync(SYSTEM_CONFIG_FILE)) throw new OlpmError("already-exists", `This host is a managed system: ${SYSTEM_CONFIG_FILE} is there.`, { action: "openlpm renew gets new certificates; to join anew, remove that file first." });
   const wanted = [{ commonName: `system:${config.name}`, files: config.tls }, ...config.vioses.map((vios) => ({ commonName: `vios:${config.name}/${vios.name}`, files: vios.tls }))];
   const requests = await Promise.all(wanted.map(async ({ commonName, files }) => ({ commonName, request: await makeRequest(files, commonName) })));
   const { certificates } = await client.call("join", { secret, requests, address: config.listen });

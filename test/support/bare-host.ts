@@ -58,8 +58,8 @@ export class BareHost {
   }
 
   /** Removes what hosts of a run that was killed have left: empty groups and directories. */
-  static sweep(): void {
-    const left = fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith(PREFIX) && !name.endsWith(".log"));
+  static sweep(tag: string): void {
+    const left = fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith(`${PREFIX}${tag}-`) && !name.endsWith(".log"));
     for (const name of left) {
       if (!controllers().every((controller) => removeGroups(path.join(controller, name)))) continue;
       fs.rmSync(path.join(os.tmpdir(), name), { recursive: true, force: true });
@@ -67,8 +67,9 @@ export class BareHost {
     }
   }
 
-  static async boot(name: string): Promise<BareHost> {
-    const dir = fs.mkdtempSync(path.join(os.tmpdir(), `${PREFIX}${name}-`));
+  /** `tag`: whose it is, for `sweep`. */
+  static async boot(name: string, tag: string): Promise<BareHost> {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), `${PREFIX}${tag}-${name}-`));
     const group = path.basename(dir);
     for (const controller of controllers()) fs.mkdirSync(path.join(controller, group));
     const log = fs.openSync(path.join(os.tmpdir(), `${group}.log`), "w", 0o600);
