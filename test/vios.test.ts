@@ -379,6 +379,12 @@ test("virtual Fibre Channel: the server logs in as the client; both WWPNs at the
   await assert.rejects(login(one, first, [{ lun, lunBytes: 7 * MIB }]), { code: "lun-mismatch" });
   assert.deepEqual([(await one.devices()).targets, (await one.devices()).fc[0]?.wwpn], [[], null]);
 
+  const bind = (op: string) => san.admin("target", op, "--tid", "7", "--initiator-name", one.config.san.initiatorName);
+  await bind("bind");
+  assert.equal((await one.command("cfgdev")).code, 0);
+  await assert.rejects(login(one), { code: "conflict", message: /and to f1 itself/ });
+  await bind("unbind");
+
   assert.equal((await login(one)).wwpn, first);
   assert.equal((await one.command("lsmap", "-all", "-npiv", "-field", "name", "clntid", "clntname", "status", "fc", "ports", "-fmt", ":")).stdout, "vfchost0:3:db01:LOGGED_IN:fcs0:1\n");
   assert.equal((await one.command("lsmap", "-all", "-field", "svsa", "vtd", "-fmt", ":")).stdout, "vhost0\n", "a LUN that is passed through is no target device of virtual SCSI");

@@ -3,7 +3,7 @@ import test from "node:test";
 import type { LparId } from "../model/ids.js";
 import { ViosDevices } from "../wire/system-vios.js";
 import { db01, SHARED_RESOURCES } from "../testkit/fake-console.js";
-import { effectiveResources, storageOf, withGates } from "./mappings.js";
+import { devicesOf, effectiveResources, fcOf, storageOf, withGates, withLogins } from "./mappings.js";
 import { LparRow } from "./store.js";
 
 type Scsi = { slot: number; role: "client" | "server"; remoteLparId: number | null; remoteSlot: number | null };
@@ -75,4 +75,43 @@ test("gates of a server that starts: open for clients that may write, closed for
     assert.equal(gates(before, of(true, mapping(2, "a"), mapping(1, "d"))), "d", "the other server's device of the same name stays closed");
   }
   assert.deepEqual(withGates(1 as LparId, devices, []), devices, "all else as it was");
+});
+
+const WWPN = { first: "c05076aabbcc0000", second: "c05076aabbcc0001" } as const;
+/** A server adapter in slot 30 of `lparId` for slot 4 of partition 3, logged in as `wwpn` with these LUNs, beside a virtual SCSI adapter with `v` in slot 10. */
+function npivServer(lparId: number, wwpn: string | null, luns: readonly string[]) {
+  const target = (name: string, slot: number, more: object) => ({ name, slot, lun: `naa.${name}`, lunBytes: 1024, gate: "closed", ...more });
+  const devices = ViosDevices.parse({
+    disks: [],
+    adapters: [{ name: "vhost0", slot: 10, clientLparId: 3, clientSlot: 2 }],
+    targets: [target("v", 10, {}), ...luns.map((name) => target(name, 30, { wwpn }))],
+    fc: [{ name: "vfchost0", slot: 30, clientLparId: 3, clientSlot: 4, port: "fcs0", wwpn, clientName: wwpn === null ? null : "db01" }],
+  });
+  return { lparId: lparId as LparId, devices };
+}
+const npivClient = (remoteLparId: number, remoteSlot: number): LparRow => {
+  const { definition, ...rest } = row([client(2, 1, 10)]);
+  return LparRow.parse({ ...rest, definition: { ...definition, current: { ...resources([client(2, 1, 10)]), fc: [{ slot: 4, role: "client", remoteLparId, remoteSlot, required: true, wwpns: [WWPN.first, WWPN.second], active: 1 }] } } });
+};
+
+test("virtual Fibre Channel of a partition: its server adapter, the name it is logged in as, and its LUNs apart from those of virtual SCSI", () => {
+  const server = npivServer(1, WWPN.second, ["b", "a"]);
+  const lun = (vtd: string) => ({ vtd, lun: `naa.${vtd}`, lunBytes: 1024 });
+  assert.deepEqual(fcOf(npivClient(1, 30), [server]), [{ clientSlot: 4, viosLparId: 1, viosSlot: 30, vfchost: "vfchost0", port: "fcs0", wwpn: WWPN.second, luns: [lun("b"), lun("a")] }]);
+  assert.deepEqual(storageOf(npivClient(1, 30), [server]).map((one) => one.vtd), ["v"]);
+  assert.deepEqual(devicesOf(npivClient(1, 30), [server]).map((one) => `${one.clientSlot}:${one.vtd}`), ["2:v", "4:b", "4:a"]);
+  assert.deepEqual(fcOf(npivClient(1, 30), [npivServer(1, null, [])]).map((one) => [one.wwpn, one.luns]), [[null, []]]);
+  for (const [vios, slot] of [[2, 30], [1, 31]] as const) assert.deepEqual(fcOf(npivClient(vios, slot), [server]), [], "another server adapter");
+});
+
+test("a server that starts logs in only as partitions that have a process here, and as those that are moving to here", () => {
+  const { devices } = npivServer(1, WWPN.first, ["a"]);
+  const storage = devicesOf(npivClient(1, 30), [{ lparId: 1 as LparId, devices }]);
+  const logins = (...clients: Parameters<typeof withLogins>[2]) => withLogins(1 as LparId, devices, clients);
+  assert.deepEqual(logins({ storage, present: true }), devices);
+  for (const clients of [[], [{ storage, present: false }], [{ storage: storage.map((one) => ({ ...one, viosLparId: 2 as LparId })), present: true }]]) {
+    const left = logins(...clients);
+    assert.deepEqual(left.targets.map((one) => one.name), ["v"], "virtual SCSI stays");
+    assert.deepEqual(left.fc.map((one) => [one.name, one.port, one.wwpn, one.clientName]), [["vfchost0", "fcs0", null, null]]);
+  }
 });

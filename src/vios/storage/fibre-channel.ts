@@ -64,6 +64,7 @@ export class FibreChannel {
       const wanted = luns ?? found.map(({ lun, bytes }) => ({ lun, lunBytes: bytes }));
       const missing = wanted.filter(({ lun }) => !found.some((one) => one.lun === lun));
       if (missing.length > 0) throw new OlpmError("lun-not-visible", `the WWPN ${wwpn} does not see ${missing.map(({ lun }) => lun).join(", ")} through ${adapter.port} of ${this.#config.name}`, { action: "Zone both WWPNs of the adapter and mask the LUNs to both." });
+      await this.#assertMasked(wwpn, wanted);
       await this.#serve(adapter, wwpn, wanted, found);
       this.#log.info({ adapter: adapter.name, wwpn, luns: wanted.map(({ lun }) => lun) }, "logged in to the SAN as the client");
       return this.#table.setFc(slot, { wwpn, clientName })!;
@@ -101,6 +102,13 @@ export class FibreChannel {
       if (there.available <= 0) throw new OlpmError("limit-reached", `the port ${port} of ${this.#config.name} has no room for another virtual adapter`);
     }
     return this.#table.setFc(adapter.slot, { port })!;
+  }
+
+  /** A LUN that the SAN shows to this server's own name too may be another partition's disk by virtual SCSI: two writers that know nothing of each other. */
+  async #assertMasked(wwpn: Wwpn, wanted: readonly { readonly lun: FoundLun["lun"] }[]): Promise<void> {
+    const open = () => wanted.filter(({ lun }) => this.#table.diskOf(lun)?.state === "available").map(({ lun }) => lun);
+    if (open().length > 0) await this.#storage.refresh(); // the masking may have been put right since the last look
+    if (open().length > 0) throw new OlpmError("conflict", `the SAN shows ${open().join(", ")} to the WWPN ${wwpn} and to ${this.#config.name} itself`, { action: "Mask each LUN either to Virtual I/O Servers or to the WWPNs of one partition." });
   }
 
   /** By target and LUN number: the order in which a partition gets its disks. */
