@@ -66,7 +66,7 @@ before(async () => {
   }
   await fabric.plug("lan", on("ms01"), "eno2");
   for (const name of ["ms01", "ms02"] as const) await fabric.plug("san", on(name), "eno3");
-  const array = await startSan({ san: { namespace: fabric.namespace, target: "iqn.2026-01.org.example:array", control: CONTROL, luns: [{ number: 1, id: LUN, file: lunFile }] } }, "198.51.100.1:3260");
+  const array = await startSan({ san: { namespace: fabric.namespace, target: "iqn.2026-01.org.example:array", control: CONTROL, luns: [{ number: 1, id: LUN, file: lunFile }], fcLuns: [], initiators: null } }, "198.51.100.1:3260");
   fs.writeFileSync(ARRAY_FILE, JSON.stringify(array), { mode: 0o600 });
   assert.equal(fs.statSync(lunFile).size, LUN_MB << 20);
 });

@@ -163,12 +163,15 @@ async function viosPlace(lab: Lab, system: System, vios: System["vioses"][number
   return wrong;
 }
 
-/** The SAN's own list of sessions: one for each LUN that a Virtual I/O Server serves, by its initiator name. */
+/** `vfchost0.1`: the second LUN that a client reaches by virtual Fibre Channel. */
+const FC_EXPORT = /^(vfchost\d+)\.\d+$/;
+
+/** The SAN's own list of sessions: one for each LUN that a Virtual I/O Server serves, by its initiator name, or by one of the client's with virtual Fibre Channel. */
 async function sessions(lab: Lab, found: readonly FoundPartition[]): Promise<string[]> {
   const { stdout } = await runAny(["tgtadm", "-C", String(lab.san.control), "--lld", "iscsi", "--mode", "target", "--op", "show"]);
-  const initiators = [...stdout.matchAll(/^\s+Initiator: (\S+)/gm)].map(([, name]) => name!);
+  const initiators = [...stdout.matchAll(/^\s+Initiator: (\S+)/gm)].map(([, name]) => (name!.startsWith("naa.c05") ? "a WWPN" : name!));
   const counted = (names: readonly string[]) => [...names].sort().join(", ") || "none";
-  const wanted = found.flatMap((one) => one.disks.map((disk) => `iqn.2026-01.org.openlpm:${one.system}.${lab.systems.find((system) => system.name === one.system)?.vioses.find((vios) => `v${vios.lparId}` === disk.vios)?.name}`));
+  const wanted = found.flatMap((one) => one.disks.map((disk) => FC_EXPORT.test(disk.exportName) ? "a WWPN" : `iqn.2026-01.org.openlpm:${one.system}.${lab.systems.find((system) => system.name === one.system)?.vioses.find((vios) => `v${vios.lparId}` === disk.vios)?.name}`));
   return counted(initiators) === counted(wanted) ? [] : [`the SAN has the sessions ${counted(initiators)}; partitions use ${counted(wanted)}`];
 }
 
@@ -179,7 +182,7 @@ async function listed(lab: Lab, found: readonly FoundPartition[]): Promise<strin
   const parts = await Promise.all(lab.systems.map(async (system) => {
     const wrong: string[] = [];
     const here = found.filter((one) => one.system === system.name);
-    const [states, migrating, adapters] = await Promise.all([ask(`lssyscfg -r lpar -m ${system.name} -F name:lpar_env:state`), ask(`lslparmigr -r lpar -m ${system.name} -F name:migration_state`), Promise.all(system.vioses.map((vios) => ask(`viosvrcmd -m ${system.name} -p ${vios.name} -c "lsmap -all -field svsa -fmt :"`)))]);
+    const [states, migrating, adapters] = await Promise.all([ask(`lssyscfg -r lpar -m ${system.name} -F name:lpar_env:state`), ask(`lslparmigr -r lpar -m ${system.name} -F name:migration_state`), Promise.all(system.vioses.map(async (vios) => (await Promise.all(["lsmap -all -field svsa -fmt :", "lsmap -all -npiv -field name -fmt :"].map((words) => ask(`viosvrcmd -m ${system.name} -p ${vios.name} -c "${words}"`)))).flat()))]);
     for (const one of here) if (!states.includes(`${one.name}:aixlinux:Running`)) wrong.push(`${one.name} runs on ${system.name}, where the console says ${states.find((line) => line.startsWith(`${one.name}:`)) ?? "nothing of it"}`);
     for (const line of states) {
       const [name = "", environment = "", state = ""] = line.split(":");
@@ -187,8 +190,9 @@ async function listed(lab: Lab, found: readonly FoundPartition[]): Promise<strin
     }
     wrong.push(...migrating.filter((line) => !line.endsWith(":Not Migrating")).map((line) => `${system.name} lists ${line}`));
     system.vioses.forEach((vios, at) => {
-      const used = here.flatMap((one) => one.disks.filter((disk) => disk.vios === `v${vios.lparId}`)).length;
-      if (adapters[at]!.length !== used) wrong.push(`${system.name}/${vios.name} has ${adapters[at]!.length} server adapters for ${used} disks: ${adapters[at]!.join(", ")}`);
+      const used = here.flatMap((one) => one.disks.filter((disk) => disk.vios === `v${vios.lparId}`).map((disk) => FC_EXPORT.exec(disk.exportName)?.[1] ?? disk.exportName));
+      const disks = new Set(used).size;
+      if (adapters[at]!.length !== disks) wrong.push(`${system.name}/${vios.name} has ${adapters[at]!.length} server adapters for ${disks} disks: ${adapters[at]!.join(", ")}`);
     });
     return wrong;
   }));

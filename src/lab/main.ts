@@ -8,6 +8,7 @@ import { OlpmError } from "../kit/errors.js";
 import { downLab, labExists, openLab, upLab, type Lab } from "./lab.js";
 import { bootPartition, createPartition } from "./partition.js";
 import { LabDescription, planLab } from "./plan.js";
+import { maskLun } from "./san.js";
 import { startConsole, startSystem, stopService } from "./services.js";
 import { labStatus, statusText } from "./status.js";
 import { inNamespace } from "./wiring.js";
@@ -20,12 +21,13 @@ const HELP = `Usage: openlpm lab VERB [--name LAB] ...
   status [--json]               what it consists of now, with the console's SSH port and password
   exec PLACE -- COMMAND...      runs a command in a network namespace: lan, san, a console, a system (ms01) or a
                                 Virtual I/O Server (ms01/vios1)
+  mask LUN WWPN...              shows a LUN of virtual Fibre Channel (0, 1, ...) to these WWPNs, as the SAN's administrator would
   logs [PLACE]                  the log files of all parts or of one, and their last lines
   stop PLACE, start PLACE       ends or starts the process of a console or of a managed system; its partitions go on
 
   --name LAB                    which laboratory (default: lab); several can stand side by side
 
-FILE is YAML: systems (name, serial, memoryMb, processors, vioses), consoles (name), luns (number).
+FILE is YAML: systems (name, serial, memoryMb, processors, vioses), consoles (name), luns and fcLuns (numbers).
 `;
 const NAME_DEFAULT = "lab";
 const TAIL_LINES = 12;
@@ -58,6 +60,13 @@ export async function runLab(argv: readonly string[]): Promise<number> {
     }
     case "exec":
       return execute(openLab(name), operands[0], rest);
+    case "mask": {
+      const [number, ...wwpns] = operands;
+      const wrong = wwpns.find((wwpn) => !/^[0-9a-f]{16}$/.test(wwpn));
+      if (wwpns.length === 0 || wrong !== undefined || !/^\d{1,2}$/.test(number ?? "")) throw new OlpmError("invalid-argument", `usage: openlpm lab mask LUN WWPN...${wrong === undefined ? "" : `; ${wrong} is no WWPN of 16 hexadecimal digits`}`);
+      await maskLun(openLab(name), Number(number), wwpns);
+      return 0;
+    }
     case "logs":
       return logs(openLab(name), operands[0]);
     case "start":

@@ -8,6 +8,7 @@ import { run } from "../kit/run.js";
 import type { Lab, Say } from "./lab.js";
 import { Operator } from "./operator.js";
 import { partitionAddress, PREFIX } from "./plan.js";
+import { maskLun } from "./san.js";
 import { databaseAnswers } from "./witness.js";
 
 export interface LabPartition {
@@ -28,6 +29,8 @@ export interface PartitionOptions {
   /** files put into the partition before it starts: path in it and mode */
   readonly files?: readonly { readonly path: string; readonly content: string; readonly mode: number }[];
   readonly activate?: boolean;
+  /** index of a LUN that is masked to the partition and reached by virtual Fibre Channel, beside the root by virtual SCSI */
+  readonly fc?: number;
   readonly say: Say;
 }
 
@@ -36,6 +39,7 @@ const BOOT_MS_MAX = 240_000;
 const AGENT_MS_MAX = 60_000;
 const CLIENT_SCSI_SLOT = 2;
 const CLIENT_ETHERNET_SLOT = 3;
+const CLIENT_FC_SLOT = 4;
 
 export async function createPartition(lab: Lab, options: PartitionOptions): Promise<LabPartition> {
   const { name, system, say } = options;
@@ -48,10 +52,11 @@ export async function createPartition(lab: Lab, options: PartitionOptions): Prom
   const vios = options.vios ?? "vios1";
   const viosSlot = 10 + options.lun;
   const max = options.memoryMb * 2;
-  await operator.type(`mksyscfg -r lpar -m ${system} -i "${profile({ name, vios, viosSlot, memoryMb: options.memoryMb, max })}"`);
+  await operator.type(`mksyscfg -r lpar -m ${system} -i "${profile({ name, vios, viosSlot, memoryMb: options.memoryMb, max, fcSlot: options.fc === undefined ? null : 30 + options.fc })}"`);
   await operator.type(`chhwres -r virtualio -m ${system} -o a -p ${vios} --rsubtype scsi -s ${viosSlot} -a "adapter_type=server,remote_lpar_name=${name},remote_slot_num=${CLIENT_SCSI_SLOT}"`);
   const vhost = await adapterName(operator, system, vios, viosSlot);
   await operator.type(`viosvrcmd -m ${system} -p ${vios} -c "mkvdev -vdev hdisk${options.lun} -vadapter ${vhost}"`);
+  if (options.fc !== undefined) await addFibreChannel(lab, operator, { name, system, vios, viosSlot: 30 + options.fc, lun: options.fc, say });
   if (options.activate !== false) await operator.type(`chsysstate -m ${system} -r lpar -o on -n ${name} -f default`);
   const uuid = (await operator.quiet(`lssyscfg -r lpar -m ${system} --filter lpar_names=${name} -F uuid`)).trim().toLowerCase();
   return { name, system, uuid, address, lunFile: lun.file };
@@ -66,13 +71,30 @@ export async function bootPartition(lab: Lab, partition: LabPartition, say: Say)
   say(`the partition runs and its database answers after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
 }
 
-const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number }): string =>
+const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number; readonly fcSlot: number | null }): string =>
   [
     `name=${p.name},profile_name=default,lpar_env=aixlinux`,
     `min_mem=256,desired_mem=${p.memoryMb},max_mem=${p.max}`,
     "proc_mode=shared,min_procs=1,desired_procs=1,max_procs=2,min_proc_units=0.1,desired_proc_units=0.5,max_proc_units=1.0,sharing_mode=uncap,uncap_weight=128",
     `max_virtual_slots=20,virtual_scsi_adapters=${CLIENT_SCSI_SLOT}/client//${p.vios}/${p.viosSlot}/1,virtual_eth_adapters=${CLIENT_ETHERNET_SLOT}/0/1//0/1`,
+    ...(p.fcSlot === null ? [] : [`virtual_fc_adapters=${CLIENT_FC_SLOT}/client//${p.vios}/${p.fcSlot}//1`]),
   ].join(",");
+
+/** The server adapter and its port, and what the SAN's administrator does: the LUN is shown to both WWPNs that the managed system made. */
+async function addFibreChannel(lab: Lab, operator: Operator, p: { readonly name: string; readonly system: string; readonly vios: string; readonly viosSlot: number; readonly lun: number; readonly say: Say }): Promise<void> {
+  await operator.type(`chhwres -r virtualio -m ${p.system} -o a -p ${p.vios} --rsubtype fc -s ${p.viosSlot} -a "adapter_type=server,remote_lpar_name=${p.name},remote_slot_num=${CLIENT_FC_SLOT}"`);
+  const wwpns = await wwpnsOf(operator, p.system, p.name);
+  p.say(`masking LUN ${lab.san.fcLuns[p.lun]?.id} to ${wwpns.join(" and ")}`);
+  await maskLun(lab, p.lun, wwpns);
+  const lines = (await operator.quiet(`viosvrcmd -m ${p.system} -p ${p.vios} -c "lsmap -all -npiv -field name physloc -fmt :"`)).split("\n");
+  const vfchost = lines.map((line) => line.split(":")).find(([, location]) => location?.endsWith(`-C${p.viosSlot}`))?.[0];
+  await operator.type(`viosvrcmd -m ${p.system} -p ${p.vios} -c "vfcmap -vadapter ${vfchost} -fcp fcs0"`);
+}
+
+/** Both names of a partition's virtual Fibre Channel adapters, first those of the lowest slot. */
+export async function wwpnsOf(operator: Operator, system: string, name: string): Promise<string[]> {
+  return (await operator.quiet(`lshwres -r virtualio -m ${system} --rsubtype fc --level lpar --filter lpar_names=${name} -F wwpns`)).match(/[0-9a-f]{16}/g) ?? [];
+}
 
 /** The server adapter in a slot, by its location code: `U9009.42A.7800A01-V1-C10`. */
 async function adapterName(operator: Operator, system: string, vios: string, slot: number): Promise<string> {

@@ -23,6 +23,8 @@ export const LabDescription = z.object({
   luns: z.number().int().min(1).max(64).default(8),
   /** fault injection in the managed systems (docs/reliability.md) */
   faults: z.boolean().default(false),
+  /** LUNs that no Virtual I/O Server sees, for partitions with virtual Fibre Channel */
+  fcLuns: z.number().int().min(0).max(64).default(2),
 });
 export type LabDescription = z.infer<typeof LabDescription>;
 
@@ -41,6 +43,7 @@ export interface ViosPlan {
   readonly namespace: string;
   readonly lanAddress: string;
   readonly sanAddress: string;
+  readonly initiatorName: string;
   readonly msp: boolean;
   readonly moverTrusted: readonly string[];
   readonly trunkPriority: number;
@@ -78,7 +81,7 @@ export interface LabPlan {
   readonly runDir: string;
   readonly faults: boolean;
   readonly lan: { readonly namespace: string };
-  readonly san: { readonly namespace: string; readonly target: string; readonly control: number; readonly luns: readonly LunPlan[] };
+  readonly san: { readonly namespace: string; readonly target: string; readonly control: number; readonly luns: readonly LunPlan[]; readonly fcLuns: readonly LunPlan[]; /** who sees the first target; null: everybody */ readonly initiators: readonly string[] | null };
   readonly systems: readonly SystemPlan[];
   readonly consoles: readonly ConsolePlan[];
 }
@@ -106,9 +109,12 @@ export function planLab(name: string, description: LabDescription): LabPlan {
     stateDir: path.join(stateDir, system.name),
     runDir: path.join(runDir, system.name),
     certificate: `system-${system.name}`,
-    vioses: system.vioses.map((vios, at) => ({ ...vios, lparId: 1 + at, namespace: space(`${system.name}-${vios.name}`), lanAddress: `10.9.0.${++host}`, sanAddress: `10.9.1.${host}`, trunkPriority: 1 + at, certificate: `vios-${system.name}-${vios.name}` })),
+    vioses: system.vioses.map((vios, at) => ({ ...vios, lparId: 1 + at, namespace: space(`${system.name}-${vios.name}`), lanAddress: `10.9.0.${++host}`, sanAddress: `10.9.1.${host}`, initiatorName: `iqn.2026-01.org.openlpm:${system.name}.${vios.name}`, trunkPriority: 1 + at, certificate: `vios-${system.name}-${vios.name}` })),
   }));
   const consoles = description.consoles.map((one, index): ConsolePlan => ({ name: one.name, namespace: space(one.name), lanAddress: `10.9.0.${5 + index}`, stateDir: path.join(stateDir, one.name), runDir: path.join(runDir, one.name), certificate: `console-${one.name}` }));
-  const luns = Array.from({ length: description.luns }, (_, at): LunPlan => ({ number: 1 + at, id: `naa.600507680c${hex(number, 4)}00000000000000${hex(at, 4)}`, file: path.join(stateDir, "san", `lun${at}.img`) }));
-  return { name, stateDir, runDir, faults: description.faults, lan: { namespace: space("lan") }, san: { namespace: space("san"), target: `naa.500507680c${hex(number, 4)}01`, control: 1_000 + (number % 30_000), luns }, systems, consoles };
+  const lun = (at: number, kind: string, name: string): LunPlan => ({ number: 1 + at, id: `naa.600507680c${hex(number, 4)}${kind}000000000000${hex(at, 4)}`, file: path.join(stateDir, "san", `${name}${at}.img`) });
+  const luns = Array.from({ length: description.luns }, (_, at) => lun(at, "00", "lun"));
+  const fcLuns = Array.from({ length: description.fcLuns }, (_, at) => lun(at, "fc", "fc"));
+  const initiators = systems.flatMap((system) => system.vioses.map((vios) => vios.initiatorName));
+  return { name, stateDir, runDir, faults: description.faults, lan: { namespace: space("lan") }, san: { namespace: space("san"), target: `naa.500507680c${hex(number, 4)}01`, control: 1_000 + (number % 30_000), luns, fcLuns, initiators }, systems, consoles };
 }

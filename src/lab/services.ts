@@ -61,7 +61,7 @@ function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): Syst
       name: vios.name,
       namespace: vios.namespace,
       interfaces: [],
-      san: { portals: [`${SAN_ADDRESS}:${SAN_PORT}`], initiatorName: `iqn.2026-01.org.openlpm:${system.name}.${vios.name}` },
+      san: { portals: [`${SAN_ADDRESS}:${SAN_PORT}`], initiatorName: vios.initiatorName },
       uplink: "lan0",
       address: vios.lanAddress,
       prefix: PREFIX,
