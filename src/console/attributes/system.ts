@@ -39,7 +39,7 @@ export const SYSTEM_ATTRIBUTES: Table = [
   { name: "lpar_proc_compat_modes", read: live((v) => v.compatModes) },
   { name: "os400_lpar_mobility_capable", read: live(() => "0"), onlyAsked: true },
   { name: "uuid", read: live((v) => v.uuid), onlyAsked: true },
-  { name: "capabilities", read: live(() => ["active_lpar_mobility_capable", "inactive_lpar_mobility_capable", "lpar_proc_compat_mode_capable", "micro_lpar_capable"]), onlyAsked: true },
+  { name: "capabilities", read: live(() => ["active_lpar_mobility_capable", "inactive_lpar_mobility_capable", "shared_proc_capable", "micro_lpar_capable", "dlpar_mem_capable", "lpar_proc_compat_mode_capable", "virtual_fc_capable"]), onlyAsked: true },
   // Ours: what the partitions run on.
   { name: "openlpm_accelerator", read: live((v) => v.hypervisor.accelerator), onlyAsked: true },
   { name: "openlpm_accelerator_reason", read: live((v) => v.hypervisor.acceleratorReason), onlyAsked: true },

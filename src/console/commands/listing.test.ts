@@ -110,7 +110,7 @@ const LISTINGS: readonly [string, string][] = [
   ["lsrefcode -m ms01 -r lpar --filter lpar_names=db01 -F refcode", "Linux ppc64le\n"],
   ["lsrefcode -m ms01 -r lpar --filter lpar_names=batch02 -F refcode", "\n"],
   ["lsrefcode -r sys -m ms01 -s p", "refcode_num=0,refcode=\n"],
-  ["lspartition -dlpar", "<#0> Partition:<1*9009-42A*7800A01, vios1, 10.0.0.11>\n       Active:<1>, OS:<Unknown, >, DCaps:<0x0>\n<#1> Partition:<3*9009-42A*7800A01, db01, 10.0.0.21>\n       Active:<1>, OS:<Linux, Debian GNU/Linux 13 6.12.0>, DCaps:<0x0>\n<#2> Partition:<1*9009-42A*7800A02, vios2, 10.0.0.12>\n       Active:<1>, OS:<Unknown, >, DCaps:<0x0>\n"],
+  ["lspartition -dlpar", "<#0> Partition:<1*9009-42A*7800A01, vios1, 10.0.0.11>\n       Active:<1>, OS:<Unknown, >, DCaps:<0x0>\n<#1> Partition:<3*9009-42A*7800A01, db01, 10.0.0.21>\n       Active:<1>, OS:<Linux, Debian GNU/Linux 13 6.12.0>, DCaps:<0x3>\n<#2> Partition:<1*9009-42A*7800A02, vios2, 10.0.0.12>\n       Active:<1>, OS:<Unknown, >, DCaps:<0x0>\n"],
 ];
 for (const [line, expected] of LISTINGS)
   test(line, async () => {

@@ -14,7 +14,7 @@ export const lspartition: Command = {
     { name: "-dlpar", argument: null, help: "the partitions with what their operating systems can do" },
     { name: "-all", argument: null, help: "the same" },
   ],
-  details: ["Active is 1 when the operating system's agent answers. DCaps is 0x0: resources of a running partition are not changed. Partitions that never answered are not listed.", "Example:\nlspartition -dlpar"],
+  details: ["Active is 1 when the operating system's agent answers. DCaps is 0x3 when memory and processors of the running partition can be changed, else 0x0. Partitions that never answered are not listed.", "Example:\nlspartition -dlpar"],
   run: async (options, context) => {
     if (!options.has("-dlpar") && !options.has("-all")) throw missingParameter("-dlpar");
     const systems = await freshSystems(options, context);
@@ -29,5 +29,5 @@ const known = (view: SystemView, lpars: readonly LparView[]): string[] => lpars.
 function block(view: SystemView, { lparId, definition, runtime }: LparView, address: string): string {
   // `Linux/Debian GNU/Linux 13 6.12.0` is system, distribution and levels, which are three fields here.
   const [, system = "Unknown", level = ""] = /^([^/]+)\/(.*)$/.exec(runtime.osVersion ?? "") ?? [];
-  return `Partition:<${lparId}*${mtmsText(view.mtms)}, ${definition.name}, ${address}>\n       Active:<${runtime.rmc === "active" ? 1 : 0}>, OS:<${system}, ${level}>, DCaps:<0x0>\n`;
+  return `Partition:<${lparId}*${mtmsText(view.mtms)}, ${definition.name}, ${address}>\n       Active:<${runtime.rmc === "active" ? 1 : 0}>, OS:<${system}, ${level}>, DCaps:<${runtime.rmc === "active" && definition.environment !== "vioserver" ? "0x3" : "0x0"}>\n`;
 }
