@@ -130,7 +130,7 @@ export const consoleSystem = {
      */
     "migration.start": { params: ByMigration.extend({ peer: Endpoint }), result: Nothing },
     /** @throws wrong-state after the hand-over */
-    "migration.stop": { params: ByMigration, result: Nothing },
+    "migration.stop": { params: ByMigration.extend({ error: MigrationError.nullable().default(null) }), result: Nothing },
     /** ends the record of a migration that was not handed over: unlocks the partition; the copy is cancelled first if it runs */
     "migration.endFailed": { params: ByMigration.extend({ status: z.enum(["failed", "stopped"]), error: MigrationError }), result: Nothing },
     /** after the destination owns the partition: ends the source's process, adapters, mappings, definition */

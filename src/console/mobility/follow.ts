@@ -23,6 +23,8 @@ export interface FollowOptions {
   readonly start: () => Promise<unknown>;
   /** the operator wants it stopped */
   readonly stop: AbortSignal;
+  /** looked at once a second until the partition is suspended: what validation promised and does not hold any more */
+  readonly broken?: () => OlpmError | undefined;
   /** this console ends */
   readonly end: AbortSignal;
   readonly clock?: Clock;
@@ -36,6 +38,7 @@ export async function followCopy(options: FollowOptions): Promise<void> {
   const { inventory, source, id, stop, end, clock = realClock } = options;
   let wake: (() => void) | undefined;
   let latest: MigrationRecord | undefined;
+  let told = false;
   const take = (record: MigrationRecord) => {
     if (record.id !== id || record.role !== "source" || (latest && latest.revision >= record.revision)) return;
     latest = record;
@@ -45,7 +48,7 @@ export async function followCopy(options: FollowOptions): Promise<void> {
   const forget = inventory.onMigration((system, record) => {
     if (system === source) take(record);
   });
-  const onStop = () => void source.client.call("migration.stop", { id }).catch(() => undefined); // refused after the hand-over: then it completes
+  const onStop = () => void source.client.call("migration.stop", { id, error: null }).catch(() => undefined); // refused after the hand-over: then it completes
   if (stop.aborted) onStop();
   else stop.addEventListener("abort", onStop, { once: true });
   try {
@@ -54,6 +57,12 @@ export async function followCopy(options: FollowOptions): Promise<void> {
       take(await source.client.call("migration.get", { id }, { signal: end }).catch((error: unknown) => (toOlpmError(error, "").code === "not-found" ? Promise.reject(error) : latest!)) ?? latest!);
       if (latest) {
         if (latest.status === "undoing" || latest.status === "failed" || latest.status === "stopped") throw fromRecord(latest.error);
+        const broken = told || reached(latest, "suspend") ? undefined : options.broken?.();
+        if (broken) {
+          told = true;
+          await source.client.call("migration.stop", { id, error: { code: broken.code, message: broken.message, hsc: broken.hsc ?? null, action: broken.action ?? null, reportedBy: null } }).catch(() => undefined); // as an operator's stop
+          continue;
+        }
         if (reached(latest, "confirm") || latest.status === "succeeded") return;
         // A source that was restarted before it wrote down that it began does not begin by itself. What cannot be asked now is asked again.
         if (!reached(latest, "copy")) await options.start().catch((error: unknown) => (toOlpmError(error, "").reportedBy === undefined ? undefined : Promise.reject(error)));

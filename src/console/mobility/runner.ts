@@ -10,6 +10,8 @@ import { delay } from "../../kit/wait.js";
 import type { LparId, MigrationId } from "../../model/ids.js";
 import type { LparView } from "../../model/lpar.js";
 import type { MigrationEnd, MigrationRecord } from "../../model/migration.js";
+import { brokenPromise } from "../../mobility/promise.js";
+import type { SystemView } from "../../model/system.js";
 import { definitionToMove } from "../../mobility/definition.js";
 import type { decideRecovery, RecoveryRowName } from "../../mobility/recovery.js";
 import { validate, type Validation } from "../../mobility/plan.js";
@@ -17,7 +19,7 @@ import { parseEntry, replay, type JournalEntry } from "../../saga/journal.js";
 import { runSaga, type SagaOutcome } from "../../saga/saga.js";
 import type { Finding, ManagedSystem, MigrationResult, Mobility, MobilityRequest, RecoveryResult, ValidationResult } from "../contract.js";
 import type { ConsoleInventory } from "../inventory/inventory.js";
-import { gatherFacts, waitMs } from "./facts.js";
+import { gatherFacts, waitMs, wantedOf } from "./facts.js";
 import { followCopy } from "./follow.js";
 import { recoverMigration, recoverPartition, settleSafely, type RecoverParts } from "./recover.js";
 import { asRecordError, POINT_OF_NO_RETURN, STEPS, type MigrationContext, type MigrationParams } from "./steps.js";
@@ -100,7 +102,7 @@ class Runner implements Mobility {
     };
     watch.onProgress(begun.record);
     const warnings = found.findings.filter((finding) => finding.severity === "warning");
-    const outcome = await this.#drive(params, request, [], { stop: watch.signal, onProgress: watch.onProgress, warnings, fresh: true });
+    const outcome = await this.#drive(params, request, [], { stop: watch.signal, onProgress: watch.onProgress, warnings, fresh: true, ...(this.#options.check ? {} : { broken: () => this.#brokenPromise(request) }) });
     return { ...(await this.#result(params, request, outcome, warnings, validateAt)), notes: found.notes };
   }
 
@@ -108,7 +110,7 @@ class Runner implements Mobility {
     const { records } = await source.client.call("migration.list", { history: false });
     const record = records.find((one) => one.role === "source" && one.source.lparId === lparId);
     if (!record) throw new OlpmError("wrong-state", "The partition is not migrating.", { hsc: "OLPM-S02", action: "lslparmigr -r lpar shows the migrations in progress." });
-    await source.client.call("migration.stop", { id: record.id });
+    await source.client.call("migration.stop", { id: record.id, error: null });
   }
 
   recover(system: ManagedSystem, lparId: LparId, { force, signal }: { readonly force: boolean; readonly signal: AbortSignal }): Promise<RecoveryResult> {
@@ -121,13 +123,23 @@ class Runner implements Mobility {
     await Promise.allSettled([...this.#driving.values()]);
   }
 
+  /** Of what the console knows now; a system that it does not reach at the moment breaks nothing. */
+  #brokenPromise(request: MobilityRequest): OlpmError | undefined {
+    const { source, destination } = request;
+    const lpar = source.lpars().find((one) => one.lparId === request.lparId);
+    if (!lpar || !source.view || !destination.view || !source.connected || !destination.connected) return undefined;
+    const side = (system: ManagedSystem, view: SystemView) => ({ view, connected: true, lpars: system.lpars() });
+    const found = brokenPromise({ source: side(source, source.view), destination: side(destination, destination.view), lpar, wanted: wantedOf(request) });
+    return found && new OlpmError("migration-failed", found.message, { hsc: found.hsc, action: found.action });
+  }
+
   async #validate(request: MobilityRequest, signal: AbortSignal): Promise<Validation> {
     const lpar = this.#options.inventory.lpar(request.source, { lparId: request.lparId });
     return (this.#options.check ?? checked)(request, lpar, signal);
   }
 
   /** Runs the saga; `fresh`: its parameters are not in the journal yet. */
-  #drive(params: MigrationParams, where: Pick<MobilityRequest, "source" | "destination">, entries: readonly JournalEntry[], how: { readonly stop: AbortSignal; readonly onProgress: (record: MigrationRecord) => void; readonly warnings: Finding[]; readonly fresh: boolean }): Promise<SagaOutcome> {
+  #drive(params: MigrationParams, where: Pick<MobilityRequest, "source" | "destination">, entries: readonly JournalEntry[], how: { readonly stop: AbortSignal; readonly onProgress: (record: MigrationRecord) => void; readonly warnings: Finding[]; readonly fresh: boolean; readonly broken?: () => OlpmError | undefined }): Promise<SagaOutcome> {
     const { source, destination } = where;
     const { id } = params;
     const log = this.#options.log.child({ migration_id: id, role: "console", lpar: params.lparName });
@@ -138,7 +150,7 @@ class Runner implements Mobility {
       destination,
       clock: this.#clock,
       stop: how.stop,
-      follow: (start) => followCopy({ start, inventory: this.#options.inventory, source, id, onProgress: how.onProgress, stop: how.stop, end: this.#end.signal, clock: this.#clock }),
+      follow: (start) => followCopy({ start, inventory: this.#options.inventory, source, id, onProgress: how.onProgress, stop: how.stop, end: this.#end.signal, clock: this.#clock, ...(how.broken ? { broken: how.broken } : {}) }),
       warn: (hsc, message, action) => how.warnings.push({ severity: "warning", hsc, message, action }),
     };
     const over = new AbortController();

@@ -83,8 +83,8 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
     "migration.closeMover": ({ id }, { caller }) => inTurn(id, caller, () => sideOf(id).closeMover(id)),
     "migration.start": ({ id, peer }, { caller }) => inTurn(id, caller, () => source.start(id, peer)),
     // Not in its turn: it must end what holds the turn.
-    "migration.stop": async ({ id }) => {
-      await source.stop(id);
+    "migration.stop": async ({ id, error }) => {
+      await source.stop(id, error);
       return {};
     },
     "migration.endFailed": ({ id, status, error }, { caller }) => inTurn(id, caller, () => source.endFailed(id, status, error)),

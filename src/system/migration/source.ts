@@ -165,12 +165,13 @@ export class SourceSide {
     this.#keep(id, row.record.type === "inactive" ? this.#carryStopped(id, peer) : this.#carry(id, running.outgoing!, peer));
   }
 
-  async stop(id: string): Promise<void> {
+  /** `error`: why, when it is not the operator who stops it. @throws OlpmError wrong-state OLPM-S01 after the hand-over, OLPM-S02 */
+  async stop(id: string, error: MigrationError | null = null): Promise<void> {
     const { record } = this.#records.get(id);
     if (isHandedOver(record)) throw new OlpmError("wrong-state", "The migration can not be stopped any more: the partition has been handed over to the destination. It will complete.", { hsc: "OLPM-S01" });
     if (record.endedAt !== null) throw new OlpmError("wrong-state", "The migration has ended.", { hsc: "OLPM-S02" });
-    this.#records.change(id, (current) => ({ ...current, stopRequested: true }));
-    this.#runningOf(id).abort.abort(STOPPED());
+    if (error === null) this.#records.change(id, (current) => ({ ...current, stopRequested: true }));
+    this.#runningOf(id).abort.abort(error === null ? STOPPED() : new OlpmError("migration-failed", error.message, { hsc: error.hsc ?? undefined, action: error.action ?? undefined }));
   }
 
   async endFailed(id: string, status: "failed" | "stopped", error: MigrationError): Promise<void> {
