@@ -25,7 +25,8 @@ console's own certificate, ${CONSOLE_CONFIG_FILE}, and the user ${FIRST_USER}.
   --password-file FILE  the first line is the password of ${FIRST_USER}; without it, it is asked for on the terminal, and without a
                         terminal one is made and shown once
 
-Keep a copy of ${AUTHORITY_DIR} in a safe place: who has ca.key can make itself a console.
+Keep a copy of ${AUTHORITY_DIR} in a safe place: who has ca.key can make itself a console. An authority that is there
+already is used.
 
 Exit status: 0, 1 when something is there already or failed, 2 for a wrong command line.
 `;
@@ -42,7 +43,8 @@ export async function runInit(argv: readonly string[]): Promise<number> {
   const config = consoleConfig({ name, address, sshPort: words.value("--ssh-port"), enrolment: true, systems: [] });
   const password = await firstPassword(words.value("--password-file"));
   fs.mkdirSync(ETC, { recursive: true, mode: 0o755 });
-  await makeAuthority(AUTHORITY_DIR, `OpenLPM ${name}`);
+  // One that is there, of a begin that failed half way or brought from its safe copy, goes on.
+  if (!fs.existsSync(path.join(AUTHORITY_DIR, "ca.key"))) await makeAuthority(AUTHORITY_DIR, `OpenLPM ${name}`);
   await makeCertificate(AUTHORITY_DIR, tlsFiles(TLS_DIR, "console"), `console:${name}`);
   writeConsole(config, password.text);
   writeInstallation({ console: name, host: address, port: ENROLMENT_PORT });
