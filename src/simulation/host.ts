@@ -264,7 +264,7 @@ export class SimSystem {
     const machine = new Machine(world, { name: `${name}#${lparId}`, system: name, lparId, incoming, memory: 0 });
     // It is started before it answers, and lives on if we do not.
     world.after(world.skewed(1, 200), () => {
-      if (!this.#host.powered) return;
+      if (!this.#host.powered || !this.#life.alive) return; // it ends with who starts it until it is on its own
       if (machines.get(lparId)?.alive) return void universe.world.violated(`${name} has two processes for one partition ID`);
       machines.set(lparId, machine);
     });

@@ -199,7 +199,8 @@ class Scenario {
       world.after(atOnce ? 1 : world.skewed(10, 20_000), () => {
         host.powerOff();
         host.replaceDisk(old);
-        // Whoever restores a database does it with the partitions down, and activates none.
+        // As openlpm restore does it: with the partitions down, and none is activated before a person has looked.
+        host.disk.heldBack = [...host.disk.lpars.values()].map((row) => row.definition.uuid);
         for (const [id, row] of host.disk.lpars) host.disk.lpars.set(id, { ...row, power: "off" });
         back(() => host.powerOn());
       });

@@ -11,9 +11,11 @@ export interface Disk {
   lpars: Map<number, LparRow>;
   migrations: Map<string, MigrationRow>;
   journals: Map<string, unknown[]>;
+  /** UUIDs of partitions that a restore brought back */
+  heldBack: readonly string[];
 }
-export const emptyDisk = (): Disk => ({ lpars: new Map(), migrations: new Map(), journals: new Map() });
-export const copyOf = (disk: Disk): Disk => ({ lpars: new Map(disk.lpars), migrations: new Map(disk.migrations), journals: new Map([...disk.journals].map(([id, entries]) => [id, [...entries]])) });
+export const emptyDisk = (): Disk => ({ lpars: new Map(), migrations: new Map(), journals: new Map(), heldBack: [] });
+export const copyOf = (disk: Disk): Disk => ({ lpars: new Map(disk.lpars), migrations: new Map(disk.migrations), journals: new Map([...disk.journals].map(([id, entries]) => [id, [...entries]])), heldBack: disk.heldBack });
 
 export interface StoreHooks {
   readonly alive: () => boolean;
@@ -26,7 +28,7 @@ export interface StoreHooks {
 }
 const dead = () => new Error("this life of the system has ended");
 
-export class SimStore implements Pick<Store, "transaction" | "lpars" | "lpar" | "putLpar" | "removeLpar" | "migrations" | "migration" | "putMigration" | "appendJournal" | "journal" | "fact"> {
+export class SimStore implements Pick<Store, "transaction" | "lpars" | "lpar" | "putLpar" | "removeLpar" | "migrations" | "migration" | "putMigration" | "appendJournal" | "journal" | "fact" | "heldBack"> {
   readonly #disk: Disk;
   readonly #hooks: StoreHooks;
   #depth = 0;
@@ -91,6 +93,9 @@ export class SimStore implements Pick<Store, "transaction" | "lpars" | "lpar" | 
     return this.#disk.journals.get(id) ?? [];
   }
 
+  heldBack(): readonly string[] {
+    return this.#disk.heldBack;
+  }
   /** No operator has set anything here. */
   fact(): undefined {
     return undefined;

@@ -123,8 +123,7 @@ export class Universe {
     if (running.length > 1) this.world.violated("two copies of the partition run");
     if (writable > 1) this.world.violated("a LUN can be written through two systems");
     for (const machine of running) {
-      // A destination whose restored database has forgotten that it ran the partition declines it in good faith: no code can know better.
-      if (machine.memory < this.#latest && !this.damaged) this.world.violated(`an old copy runs again on ${machine.system}`);
+      if (machine.memory < this.#latest) this.world.violated(`an old copy runs again on ${machine.system}`);
       machine.memory = ++this.#latest;
       const row = this.host(machine.system).row(machine.lparId);
       if (!row || !mayRun(row.ownership as Ownership)) this.world.violated(`the partition runs on ${machine.system}, whose record says ${row?.ownership.kind ?? "nothing"}`);

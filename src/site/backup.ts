@@ -112,11 +112,11 @@ export async function runRestore(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Partitions that this system owns, by what the backup knows, are held back. */
+/** Partitions that this system owns or is about to take, by what the backup knows, are held back. */
 async function holdBack(stateDir: string): Promise<void> {
   const store = new Store(stateDir);
   try {
-    store.holdBack(store.lpars().filter((row) => row.definition.environment !== "vioserver" && mayRun(row.ownership)).map((row) => row.definition.uuid));
+    store.holdBack(store.lpars().filter((row) => row.definition.environment !== "vioserver" && (mayRun(row.ownership) || row.ownership.kind === "reserved")).map((row) => row.definition.uuid));
   } finally {
     await store.close();
   }

@@ -233,6 +233,7 @@ export class DestinationSide {
   async released(params: Params<SystemSystem, "handover.released">, signal: AbortSignal): Promise<Result<SystemSystem, "handover.released">> {
     const row = this.#records.get(params.id);
     if (row.record.generation !== params.generation) throw new OlpmError("conflict", `generation ${params.generation} was handed over, ${row.record.generation} is reserved here`);
+    if (row.outcome === null && this.#heldBack(row.record)) return { outcome: "undecided", stoppedMs: null, reason: "" };
     if (row.outcome === null && row.record.status === "undoing") {
       // It is being undone here, or that was interrupted: then the source's word is the reason to end it.
       if (!this.#waitingOf(params.id).abandoning) await this.decline(params.id);
@@ -273,6 +274,8 @@ export class DestinationSide {
     const { record } = row;
     const lpar = this.#hypervisor.store.lpar(record.destination.lparId);
     const mine = lpar?.migrationId === id ? lpar : undefined;
+    // A database that was brought back from a backup may have forgotten that the partition ran here: until a person has looked, it knows nothing.
+    if (mine?.ownership.kind === "reserved" && this.#heldBack(record)) return { role: "destination", state: "none", process: "unknown", generation: null, detail: "brought back from a backup" };
     const state = mine === undefined ? "ended" : await (this.#hypervisor.process(record.destination.lparId)?.state().catch(() => "unknown" as const) ?? "ended");
     // A partition that is not activated has no state to wait for: it waits for the source's word.
     const process = record.type === "inactive" && mine?.ownership.kind === "reserved" ? "waiting" : state === "ended" ? "none" : state === "paused" || state === "io-error" ? "stopped" : state;
@@ -325,7 +328,7 @@ export class DestinationSide {
       const state = await this.#hypervisor.process(lparId)?.state();
       if (state === "loaded") waiting.watching ??= this.#run(record, null).then(() => undefined, (error: unknown) => this.#hypervisor.log.error({ err: error, migration_id: record.id }, "an owned partition could not be run"));
       else this.#records.enter(record.id, "confirm");
-    } else if (ownership?.kind === "reserved") {
+    } else if (ownership?.kind === "reserved" && !this.#heldBack(record)) {
       const process = this.#hypervisor.process(lparId);
       // While we were away a person may have said that we are lost; who can ask, asks before it runs anything.
       if (process && (await process.state().catch(() => "unknown")) === "loaded" && (await askSource())?.alone) return;
@@ -529,6 +532,9 @@ export class DestinationSide {
     const row = this.#hypervisor.store.lpar(lparId);
     if (this.#records.get(id).outcome === "owned" || (row?.migrationId === id && row.ownership.kind === "owner"))
       throw new OlpmError("wrong-state", "this system owns the partition; the migration can not be undone here", { hsc: "OLPM-S01" });
+  }
+  #heldBack(record: MigrationRecord): boolean {
+    return this.#hypervisor.store.heldBack().includes(record.lparUuid);
   }
   #open(id: string): MigrationRow {
     const row = this.#records.get(id);
