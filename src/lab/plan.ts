@@ -1,6 +1,7 @@
 /** What a laboratory consists of: names, addresses, places. Pure: the same description gives the same plan. */
 import path from "node:path";
 import { z } from "zod";
+import { ConvergencePolicy } from "../model/migration.js";
 
 export const LabName = z.string().regex(/^[a-z][a-z0-9-]{0,11}$/, "a laboratory's name has 1 to 12 characters: a letter, then letters, digits and -");
 
@@ -11,13 +12,15 @@ const SystemDescription = z.object({
   serial: z.string(),
   memoryMb: z.number().int().min(1024).default(8192),
   processors: z.number().int().min(1).default(8),
+  /** how its copies come to their end; docs/operate.md */
+  migration: ConvergencePolicy.default(ConvergencePolicy.parse({})),
   vioses: z.array(ViosDescription).min(1).max(4).default([{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }]),
 });
 /** The file of `lab up --config`; docs/laboratory.md explains it. */
 export const LabDescription = z.object({
   systems: z.array(SystemDescription).min(1).max(8).default([
-    { name: "ms01", typeModel: "9009-42A", serial: "7800A01", memoryMb: 8192, processors: 8, vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
-    { name: "ms02", typeModel: "9009-42A", serial: "7800A02", memoryMb: 8192, processors: 8, vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
+    { name: "ms01", typeModel: "9009-42A", serial: "7800A01", memoryMb: 8192, processors: 8, migration: ConvergencePolicy.parse({}), vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
+    { name: "ms02", typeModel: "9009-42A", serial: "7800A02", memoryMb: 8192, processors: 8, migration: ConvergencePolicy.parse({}), vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
   ]),
   consoles: z.array(z.object({ name: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/) })).min(1).max(4).default([{ name: "hmc1" }]),
   luns: z.number().int().min(1).max(64).default(8),
@@ -55,6 +58,7 @@ export interface SystemPlan {
   readonly serial: string;
   readonly memoryMb: number;
   readonly processors: number;
+  readonly migration: ConvergencePolicy;
   readonly namespace: string;
   readonly lanAddress: string;
   readonly stateDir: string;

@@ -61,10 +61,26 @@ export const MigrationProgress = z.object({
   msRemainingEstimate: z.number().nullable(),
   /** bytes that crossed the link between the movers, seals included */
   bytesOnLink: z.number(),
+  /** part of the time that the partition's processors are held back, so that the copy comes to its end */
+  throttlePercent: z.number().default(0),
 });
 export type MigrationProgress = z.infer<typeof MigrationProgress>;
 
-export const NO_PROGRESS: MigrationProgress = { bytesSent: 0, bytesRemaining: 0, bytesTotal: 0, rate: 0, rounds: 0, dirtyPagesPerSecond: 0, msRemainingEstimate: null, bytesOnLink: 0 };
+export const NO_PROGRESS: MigrationProgress = { bytesSent: 0, bytesRemaining: 0, bytesTotal: 0, rate: 0, rounds: 0, dirtyPagesPerSecond: 0, msRemainingEstimate: null, bytesOnLink: 0, throttlePercent: 0 };
+
+const Percent = z.number().int().min(1).max(99);
+/** How a copy comes to its end, or is given up (mobility/convergence.ts); `migration` of a managed system's configuration. */
+export const ConvergencePolicy = z.strictObject({
+  /** the partition is stopped when the rest fits into this; lpm-process 2.6 has 300 ms as the default */
+  downtimeMs: z.number().int().min(1).max(2_000).default(300),
+  /** slows a partition down that changes more than half of what is sent in a round: first by `initialPercent`, then by `stepPercent` more, up to `maxPercent`; null: never */
+  throttle: z.strictObject({ initialPercent: Percent.default(20), stepPercent: Percent.default(10), maxPercent: Percent.default(80) }).nullable().default({ initialPercent: 20, stepPercent: 10, maxPercent: 80 }),
+  /** given up when no round was smaller than those before for so many rounds and seconds since the last step of slowing */
+  stallRounds: z.number().int().min(2).max(1_000).default(8),
+  stallSeconds: z.number().int().min(1).max(3_600).default(30),
+  roundsMax: z.number().int().min(3).max(10_000).default(500),
+});
+export type ConvergencePolicy = z.infer<typeof ConvergencePolicy>;
 
 /** How the movers carry the state: `sealed` encrypts it; `direct`, on a link that both ends' configurations trust, leaves it to the hypervisors and the kernel. */
 export const MoverWay = z.enum(["sealed", "direct"]);

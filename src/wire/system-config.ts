@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { LparId, SlotNumber, VlanId } from "../model/ids.js";
+import { ConvergencePolicy } from "../model/migration.js";
 import { Mtms, SystemName } from "../model/system.js";
 import { LparName } from "../model/lpar.js";
 
@@ -93,6 +94,7 @@ export const SystemConfig = z.strictObject({
   accelerator: z.enum(["auto", "tcg", "kvm"]).default("auto").describe("`auto`: KVM when a test boot succeeds, otherwise emulation; or `kvm`, `tcg`"),
   vswitches: z.array(z.string()).default(["ETHERNET0"]).describe("virtual switches made at the first start"),
   migrationsMax: z.number().int().min(1).default(8).describe("migrations at the same time, in and out"),
+  migration: ConvergencePolicy.default(ConvergencePolicy.parse({})).describe("how a copy comes to its end (docs/performance.md): `downtimeMs`, the stop into which the rest has to fit; `throttle`, how far a partition that changes its memory too fast is slowed down (`initialPercent`, `stepPercent`, `maxPercent`; null: never); `stallRounds`, `stallSeconds` and `roundsMax`, when the migration is given up"),
   vioses: z.array(ViosHardware).describe("the physical side of each Virtual I/O Server"),
   viosSilenceMs: z.number().int().min(1_000).default(10_000).describe("a Virtual I/O Server that says nothing for so many ms, and then nothing again when it is asked anew, is ended: its partitions wait for the next one"),
   nativeDir: NativeDir,

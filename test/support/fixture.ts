@@ -36,8 +36,8 @@ export class Fixture extends Subjects {
   }
 
   /** Slows what a VIOS sends to the LAN, so that a copy lasts; undone by `fast`. */
-  slow(system: string, vios: string): Promise<void> {
-    return slow(this.vios(system, vios));
+  slow(system: string, vios: string, rate?: string): Promise<void> {
+    return slow(this.vios(system, vios), rate);
   }
   fast(system: string, vios: string): Promise<void> {
     return fast(this.vios(system, vios));

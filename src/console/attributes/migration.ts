@@ -60,6 +60,7 @@ export const MIGRATION_LPAR: readonly Attribute<MigratingLpar>[] = [
   { name: "openlpm_way", read: of((record) => record.way), onlyAsked: true },
   { name: "openlpm_rate", read: streaming((record) => String(record.progress.rate)), onlyAsked: true },
   { name: "openlpm_rounds", read: streaming((record) => String(record.progress.rounds)), onlyAsked: true },
+  { name: "openlpm_throttle", read: streaming((record) => String(record.progress.throttlePercent)), onlyAsked: true },
   { name: "openlpm_ms_remaining", read: streaming((record) => text(record.progress.msRemainingEstimate)), onlyAsked: true },
 ];
 

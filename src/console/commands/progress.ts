@@ -23,6 +23,7 @@ export function progressText(record: MigrationRecord): string {
   if (phase === "copy" && progress.bytesTotal > 0) {
     const percent = Math.min(100, Math.max(0, Math.round(100 * (1 - progress.bytesRemaining / progress.bytesTotal))));
     words.push(`${percent}%`, `round ${Math.max(1, progress.rounds)}`, `${size(progress.bytesSent)} sent, ${size(progress.bytesRemaining)} of ${size(progress.bytesTotal)} left`);
+    if (progress.throttlePercent > 0) words.push(`slowed down by ${progress.throttlePercent}%`);
     if (progress.rate > 0) words.push(`${size(progress.rate)}/s`);
     if (progress.msRemainingEstimate !== null) words.push(`about ${(progress.msRemainingEstimate / 1000).toFixed(1)} s left`);
   }

@@ -24,6 +24,7 @@ import type { Hypervisor } from "../contract.js";
 import { layoutOf } from "../dlpar-plan.js";
 import type { OutgoingMigration, PartitionProcess } from "../qemu/contract.js";
 import type { MigrationRow } from "../store.js";
+import { copyFailure, watchCopy, type CopyWatch } from "../../mobility/convergence.js";
 import { sendConsoleLog, tailOf, type SentLog } from "./console-log.js";
 import { removeFc } from "./fibre-channel.js";
 import { tellGuest } from "./guest.js";
@@ -32,8 +33,6 @@ import type { MigrationParts } from "./index.js";
 import type { Peer, PeerEndpoint } from "./peer.js";
 import { isHandedOver, isOpen, type Records } from "./records.js";
 
-/** QEMU stops the partition when the rest fits into this; lpm-process 2.6 has 300 ms as the default. */
-const DOWNTIME_MS_MAX = 300;
 /** No limit of our own: the link decides (bytes a second). */
 const RATE_MAX = 2 ** 39;
 /** How often the record's progress is brought up to date. */
@@ -147,7 +146,7 @@ export class SourceSide {
     const { record } = this.#records.get(id);
     this.#assertGoesOn(record);
     const running = this.#runningOf(id);
-    const outgoing = (running.outgoing ??= await this.#process(record).prepareOutgoing({ downtimeMsMax: DOWNTIME_MS_MAX, bytesPerSecondMax: RATE_MAX }));
+    const outgoing = (running.outgoing ??= await this.#process(record).prepareOutgoing({ policy: this.#hypervisor.config.migration, bytesPerSecondMax: RATE_MAX }));
     const msp = this.#hypervisor.vios(this.#msp(record));
     running.unwatch ??= this.#watch(record, running.abort);
     const { way } = await msp.client.call("mover.send", { id: record.id, ticket, channelSocket: outgoing.channelSocket, peer }, { signal: running.abort.signal });
@@ -346,21 +345,32 @@ export class SourceSide {
     await this.#afterRelease(id, undefined, peer, sent, this.#hypervisor.clock.now());
   }
 
-  /** Copies until the partition is stopped and flushed, keeping the record's progress fresh. */
+  /** Copies until the partition is stopped and flushed, keeping the record's progress fresh. @throws migration-failed when the copy does not come to its end */
   async #copy(id: string, outgoing: OutgoingMigration, signal: AbortSignal): Promise<{ readonly stoppedAt: number }> {
     const over = new AbortController();
-    void (async () => {
-      while (!over.signal.aborted) {
-        const { status: _, ...progress } = await outgoing.sample();
-        if (over.signal.aborted) return;
-        this.#records.progress(id, { ...progress, bytesOnLink: this.#runningOf(id).bytesOnLink });
-        await delay(PROGRESS_MS, over.signal, this.#hypervisor.clock);
-      }
-    })().catch(() => undefined); // progress is news for people; the copy's own outcome comes from reachSwitchover
+    const hopeless = new AbortController();
+    void this.#follow(id, outgoing, over.signal, (error) => hopeless.abort(error)).catch(() => undefined); // it ends by `over`
     try {
-      return await outgoing.reachSwitchover(signal);
+      return await outgoing.reachSwitchover(AbortSignal.any([signal, hopeless.signal]));
     } finally {
       over.abort(); // a sample that is under way is not waited for: the partition stands still
+    }
+  }
+
+  /** Samples the copy: for people, and to see whether it comes to its end (mobility/convergence.ts). */
+  async #follow(id: string, outgoing: OutgoingMigration, over: AbortSignal, giveUp: (error: OlpmError) => void): Promise<void> {
+    let watch: CopyWatch | undefined;
+    for (; !over.aborted; await delay(PROGRESS_MS, over, this.#hypervisor.clock)) {
+      const sample = await outgoing.sample().catch(() => undefined); // QEMU is busy; the copy's own outcome comes from reachSwitchover
+      if (!sample || over.aborted) continue;
+      const { status, ...progress } = sample;
+      this.#records.progress(id, { ...progress, bytesOnLink: this.#runningOf(id).bytesOnLink });
+      if (status !== "active") continue;
+      const next = watchCopy(watch, { at: this.#hypervisor.clock.now(), ...progress }, this.#hypervisor.config.migration);
+      watch = next.watch;
+      if (next.verdict.kind === "goesOn") continue;
+      const { message, action } = copyFailure(this.#records.get(id).record.lparName, next.verdict, progress.rate);
+      return giveUp(new OlpmError("migration-failed", message, { hsc: "OLPM-M01", action, retryable: true }));
     }
   }
 

@@ -4,7 +4,7 @@
  */
 import type { Duplex } from "node:stream";
 import type { MemoryDevice } from "../../model/lpar.js";
-import type { MigrationProgress } from "../../model/migration.js";
+import type { ConvergencePolicy, MigrationProgress } from "../../model/migration.js";
 
 export interface PartitionDisk {
   /** virtual slot of the client adapter; decides the device address */
@@ -107,8 +107,8 @@ export interface PartitionProcess {
   reset(): Promise<void>;
   /** SIGKILL by pid (checked against its start time), waits until it is gone, removes the cgroup and the run directory. Idempotent. */
   end(): Promise<void>;
-  /** capability set-up and socket for an outgoing migration. downtimeMsMax: QEMU's own limit for the stop */
-  prepareOutgoing(options: { readonly downtimeMsMax: number; readonly bytesPerSecondMax: number }): Promise<OutgoingMigration>;
+  /** capability set-up, limits and socket for an outgoing migration; QEMU itself stops and slows the partition within the limits of the policy */
+  prepareOutgoing(options: { readonly policy: ConvergencePolicy; readonly bytesPerSecondMax: number }): Promise<OutgoingMigration>;
   /** after a restart of the system process: the outgoing migration that this process is in, if any */
   adoptOutgoing(): Promise<OutgoingMigration | undefined>;
   /** destination: a mover gives QEMU the channel of the state at this unix socket, once, as a descriptor (native/channel) */

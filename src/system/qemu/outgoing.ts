@@ -146,6 +146,7 @@ export class QemuOutgoing implements OutgoingMigration {
 
 interface QueryMigrate {
   readonly status?: string;
+  readonly "cpu-throttle-percentage"?: number;
   readonly ram?: { readonly transferred: number; readonly remaining: number; readonly total: number; readonly "dirty-sync-count": number; readonly "dirty-pages-rate"?: number };
 }
 
@@ -162,5 +163,6 @@ export function progressOf(info: QueryMigrate, rate: number): MigrationProgress 
     dirtyPagesPerSecond: ram?.["dirty-pages-rate"] ?? 0,
     msRemainingEstimate: rate > 0 ? Math.round((remaining / rate) * 1000) : null,
     bytesOnLink: 0,
+    throttlePercent: info["cpu-throttle-percentage"] ?? 0,
   };
 }

@@ -12,6 +12,7 @@ import type { Logger } from "../../kit/log.js";
 import type { MemoryDevice } from "../../model/lpar.js";
 import { identify, isAlive, killAndWait, type ProcessIdentity } from "../../kit/proc.js";
 import { abortError, delay, until } from "../../kit/wait.js";
+import type { ConvergencePolicy } from "../../model/migration.js";
 import { QmpClient, type QmpEvent } from "../../qmp/client.js";
 import { connectUnix } from "../../wire/transport.js";
 import { guestAgent } from "./agent.js";
@@ -32,9 +33,9 @@ type GuestNews = "reset" | "shutdown" | "stop" | "resume" | "panicked";
 const GUEST_NEWS: Readonly<Record<string, GuestNews>> = { RESET: "reset", SHUTDOWN: "shutdown", STOP: "stop", RESUME: "resume", GUEST_PANICKED: "panicked" };
 
 /** All capabilities that matter are set both ways each time: one set on a waiting destination stays when that partition later is a source. */
-const CAPABILITIES = { source: ["events", "pause-before-switchover", "auto-converge"], destination: ["events", "late-block-activate"] } as const;
-const capabilities = (side: "source" | "destination") => ({
-  capabilities: ["events", "pause-before-switchover", "auto-converge", "late-block-activate", "multifd", "postcopy-ram", "xbzrle", "return-path"].map((capability) => ({ capability, state: (CAPABILITIES[side] as readonly string[]).includes(capability) })),
+const CAPABILITIES = { source: ["events", "pause-before-switchover"], destination: ["events", "late-block-activate"] } as const;
+const capabilities = (side: "source" | "destination", throttle = false) => ({
+  capabilities: ["events", "pause-before-switchover", "auto-converge", "late-block-activate", "multifd", "postcopy-ram", "xbzrle", "return-path"].map((capability) => ({ capability, state: (CAPABILITIES[side] as readonly string[]).includes(capability) || (throttle && capability === "auto-converge") })),
 });
 
 export function createProcessFactory(options: { readonly nativeDir: string; readonly log: Logger }): ProcessFactory {
@@ -225,9 +226,13 @@ class QemuProcess implements PartitionProcess {
     fs.rmSync(this.spec.dir, { recursive: true, force: true });
   }
 
-  async prepareOutgoing(limits: { readonly downtimeMsMax: number; readonly bytesPerSecondMax: number }): Promise<OutgoingMigration> {
-    await this.#qmp.execute("migrate-set-capabilities", capabilities("source"));
-    await this.#qmp.execute("migrate-set-parameters", { "max-bandwidth": limits.bytesPerSecondMax, "downtime-limit": limits.downtimeMsMax, "cpu-throttle-initial": 20, "cpu-throttle-increment": 10, "max-cpu-throttle": 80 });
+  async prepareOutgoing({ policy, bytesPerSecondMax }: { readonly policy: ConvergencePolicy; readonly bytesPerSecondMax: number }): Promise<OutgoingMigration> {
+    const { throttle } = policy;
+    await this.#qmp.execute("migrate-set-capabilities", capabilities("source", throttle !== null));
+    await this.#qmp.execute("migrate-set-parameters", {
+      ...{ "max-bandwidth": bytesPerSecondMax, "downtime-limit": policy.downtimeMs },
+      ...(throttle === null ? {} : { "cpu-throttle-initial": throttle.initialPercent, "cpu-throttle-increment": throttle.stepPercent, "max-cpu-throttle": throttle.maxPercent }),
+    });
     const at = sockets(this.spec.dir);
     await this.#startHolder(["outgoing", at.channelQmp, at.hand, at.control], [at.hand, at.control]);
     return new QemuOutgoing(this.#qmp, this.spec.dir, this.#options.log.child({ lpar: this.spec.name }));
