@@ -66,9 +66,19 @@ export async function runBench(argv: readonly string[]): Promise<number> {
     if (values.json !== undefined) fs.writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
     if (values.markdown !== undefined) fs.writeFileSync(values.markdown, withBench(fs.readFileSync(values.markdown, "utf8"), report));
     return benchText(report).includes("MISSED") ? 1 : 0;
+  } catch (error) {
+    for (const words of lastWords(lab)) say(words);
+    throw error;
   } finally {
     await downLab({ name: values.name, say });
   }
+}
+
+const LAST_LINES = 12;
+/** The ends of the logs, before they go with the laboratory. */
+function lastWords(lab: Lab): string[] {
+  const files = lab.systems.flatMap((system) => [`${system.stateDir}/logs/system.log`, ...system.vioses.map((vios) => `${system.stateDir}/logs/${vios.name}.log`), ...fs.readdirSync(system.runDir).map((entry) => `${system.runDir}/${entry}/qemu.log`)]);
+  return files.filter((file) => fs.existsSync(file)).flatMap((file) => [`==> ${file}`, ...fs.readFileSync(file, "utf8").trim().split("\n").slice(-LAST_LINES)]);
 }
 
 /** The second Virtual I/O Server of each system trusts the LAN, the first does not. */
