@@ -12,6 +12,7 @@ import { RECOVERY_TABLE, type RecoveryRow } from "../mobility/recovery.js";
 import { REFERENCE } from "../mobility/rules/reference.js";
 import { RULES } from "../mobility/rules/index.js";
 import { BUGS } from "../simulation/planted.js";
+import { missing, type Summary } from "../simulation/summary.js";
 import { STEPS } from "../console/mobility/steps.js";
 import { COMMANDS } from "../console/commands/index.js";
 import type { Command } from "../console/commands/command.js";
@@ -93,6 +94,12 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   steps: () => table(["step", "does", "undo"], STEPS.map((step) => [`\`${step.name}\``, step.does, step.undone ?? "-"])),
   recovery: () => table(["row", "means", "done without being asked", "with --force", "what to do"], RECOVERY_TABLE.map((row) => [`\`${row.name}\``, row.means, row.steps.length > 0 ? words(row.steps) : BY[row.kind], row.forced.length > 0 ? words(row.forced) : "-", row.advice])),
   recoveryStates: () => table(["source says", "destination says", "row"], RECOVERY_TABLE.flatMap((row) => row.when.map((pattern) => [...seen(pattern), `\`${row.name}\``]))),
+  simulation: () => {
+    const { seeds, ticks, virtualMs, seconds, counts, failures } = JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, "../../../docs/simulation.json"), "utf8")) as Summary & { readonly seconds: number };
+    const under = (prefix: string) => Object.entries(counts).filter(([what]) => what.startsWith(prefix)).map(([what, count]) => `${what.slice(prefix.length).replaceAll(":", " ")} ${count}`).sort().join(", ");
+    const total = `${seeds} seeds, ${ticks} events, ${Math.round(virtualMs / 3_600_000)} hours of virtual time in ${seconds} s; ${failures.length} seeds broke a rule; not reached: ${missing({ seeds, ticks, virtualMs, counts, failures }).join(", ") || "nothing"}`;
+    return table(["", "how often"], [["run", total], ["faults", under("fault:")], ["steps", under("step:")], ["undone", under("undo:")], ["rows, by looks that found them", under("row:")]]);
+  },
   plantedBugs: () => Object.keys(BUGS).map((bug) => `- ${bug}`).join("\n"),
   rules: () => table(["row", "code", "finding", "kind of migration", "checks"], RULES.map((rule) => [rule.row, `\`${rule.hsc}\``, rule.demoted ? `${rule.severity}; warning with ${rule.demoted.by}` : rule.severity, KINDS[rule.kinds], rule.checks])),
   reference: () => table(["row", "check of the rule book", "here"], REFERENCE.map(({ row, subject, where }) => [row, subject, where === "rule" ? "implemented, see above" : "elsewhere" in where ? `implemented elsewhere: ${where.elsewhere}` : `not applicable: ${where.absent}`])),
