@@ -299,6 +299,10 @@ test("a Virtual I/O Server's own adapters go back to the host, and a wrong one i
   await on("ms01").run(`sed -i 's/from: "eno1"/from: "eno2"/' /etc/openlpm/system.yaml; systemctl restart openlpm-system`);
   assert.equal((await vios("on")).code, 0);
   assert.doesNotMatch(await on("ms01").run("ip -br link"), /^eno[23]/m);
+  // At 3 a.m.: it was killed; the alarm says what to do, and that helps.
+  await on("ms01").run("pkill -KILL -f '[m]ain.js vios'; until (openlpm check || true) | grep -q '^note .*ms01: a Virtual I/O Server was lost .*; `chsysstate -r lpar -o on -n VIOS`'; do sleep 0.2; done");
+  assert.equal((await vios("on")).code, 0);
+  await on("ms01").run("openlpm check");
   // An unknown key ends the service with status 2, one line, and no second try.
   await on("ms01").run("echo 'memry: 1' >> /etc/openlpm/system.yaml");
   assert.notEqual((await on("ms01").try("systemctl restart openlpm-system")).code, 0);

@@ -1,9 +1,8 @@
 /** Where an installation lies on its hosts. */
 import fs from "node:fs";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { z } from "zod";
 import { OlpmError } from "../kit/errors.js";
-import { stringify } from "yaml";
 import { writePrivate } from "../wire/config-file.js";
 
 export const ETC = "/etc/openlpm";
