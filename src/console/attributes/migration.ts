@@ -118,7 +118,10 @@ export const PROCESSOR_POOLS: readonly Attribute<object>[] = [
 ];
 
 const mappings = (choices: ValidationResult["possibleScsi"]): string | readonly string[] => (choices.length === 0 ? "none" : choices.map((choice) => `${choice.clientSlot}/${choice.viosName}/${choice.viosLparId}`));
+/** Suggested mappings with the reason for each server, `slot/VIOS: reason`. */
+const reasons = (found: ValidationResult): string | readonly string[] => (found.suggestedScsi.length === 0 ? "none" : found.suggestedScsi.map(({ clientSlot, viosName, why }) => `${clientSlot}/${viosName}: ${why}`));
 export const SCSI_MAPPINGS: readonly Attribute<ValidationResult>[] = [
+  { name: "openlpm_reasons", read: reasons, onlyAsked: true },
   { name: "possible_virtual_scsi_mappings", read: (found) => mappings(found.possibleScsi) },
   { name: "suggested_virtual_scsi_mappings", read: (found) => mappings(found.suggestedScsi) },
   { name: "possible_virtual_fc_mappings", read: (found) => mappings(found.possibleFc) },

@@ -229,6 +229,28 @@ test("as many move at once as systems and movers allow; the rest wait for a plac
   assert.deepEqual([three.status, three.console.moves.length, three.console.mostAtOnce()], [0, 7, 3]);
 });
 
+/** hmc-cli section 10: 2, 6, 21, 26, 47, 49 and 50, as these clients send them. */
+test("lines of real clients", async () => {
+  const lines: readonly [line: string, status: number, expected: RegExp, moved: number][] = [
+    ["migrlpar -o v -m ms01 -t ms02 -p db01 ", 0, /^$/, 0],
+    ["migrlpar -o m -m 9009-42A*7800A01 -t 9009-42A*7800A02 -p db01", 0, /^$/, 1],
+    ['migrlpar -o m -m ms01 -t ms02 -p db01 -i "vnic_mappings=3/ded/v/1/1/0/2/1/0,4/ded/v/1/1/0/2/1/0"', 1, /vnic_mappings is not supported.*SR-IOV/, 0],
+    ["migrlpar -o m -m ms01 -t ms02 -p db01,web01 -w 5", 0, /^$/, 2],
+    ["migrlpar -o v -m ms01 -t ms02 --id 3,17", 0, /^$/, 0],
+    ["migrlpar -o m -m ms01 -t ms02 --all", 0, /^fresh stays on ms01/, 3],
+    ['migrlpar -o v -m ms01 -t ms02 -p db01 --vlanbridge 1 --uuid 1 -i "dest_lpar_id=3,source_msps=vios1/1/10.0.0.11,dest_msps=vios1/1/10.0.0.11,dest_msp_id=11,source_msp_id=1"', 0, /^$/, 0],
+    ['migrlpar --ip 10.9.9.9 -o v -m ms01 -t ms02 -p db01 --vlanbridge 1 -i "dest_lpar_id=3"', 1, /^HSCL3653 .* for the remote user hscroot\./, 0],
+    ["migrlpar -o v -t ms02 --ip 10.9.9.9 -u padmin --id 3", 1, /^HSCL3653 .* for the remote user padmin\./, 0],
+    ["migrlpar -o m -m ms01 -t ms02 --id 3", 0, /^$/, 1],
+  ];
+  for (const [line, status, expected, moved] of lines) {
+    const got = await run(line, many);
+    assert.deepEqual([got.status, got.out, got.console.moves.length], [status, "", moved], `${line}: ${got.err}`);
+    assert.match(got.err, expected, line);
+  }
+  assert.match((await run("lslparmigr -r lpar -m ms01 -t ms02 -p db01")).out, /^name=db01,lpar_id=3,migration_state=Not Migrating\n$/);
+});
+
 /** hmc-cli 2.11, but for the job in the background, which is the shell's. */
 test("a session as clients have it, byte for byte", async () => {
   const facts = looseFacts();
