@@ -93,6 +93,8 @@ const CHECKS: Readonly<Record<string, { readonly before?: () => Promise<void>; r
     after: async () => {
       assert.equal((await on("ms01").try("systemd-analyze verify /usr/lib/systemd/system/openlpm-* 2>&1 | grep openlpm || true")).stdout, "");
       for (const verb of ["console", "system", "vios", "init", "invite", "join", "add", "renew", "check", "disk", "backup", "restore", "release", "hmc"]) assert.match(await on("ms01").run(`openlpm ${verb} --help`), /^Usage: openlpm [\s\S]*^Exit status: /m, verb);
+      assert.match(await on("ms01").run("setpriv --reuid=65534 --regid=65534 --clear-groups -- openlpm join --help"), /^Usage: openlpm join/);
+      assert.match((await on("ms01").try("setpriv --reuid=65534 --regid=65534 --clear-groups -- openlpm renew")).stderr, /^openlpm: needs root; run: sudo openlpm renew$/m);
       // Nothing is configured: one line that says what to do, and the status that goes with it.
       for (const [line, status, words] of [
         ["openlpm system", 1, /There is no configuration of a managed system in .*openlpm join makes one/],
