@@ -18,6 +18,8 @@ export const asMigrationError = (error: OlpmError): MigrationError => ({ code: e
 
 export class Records {
   readonly #hypervisor: Hypervisor;
+  /** ids of all migrations that are open, perhaps of some that have ended; this is the one place that opens them */
+  #open: Set<string> | undefined;
 
   constructor(hypervisor: Hypervisor) {
     this.#hypervisor = hypervisor;
@@ -32,8 +34,16 @@ export class Records {
   find(id: string): MigrationRow | undefined {
     return this.#hypervisor.store.migration(id);
   }
+  /** Asked every few seconds, also while a partition stands still: the history is read once. */
   open(): MigrationRow[] {
-    return this.#hypervisor.store.migrations().filter(isOpen);
+    this.#open ??= new Set(this.#hypervisor.store.migrations().filter(isOpen).map((row) => row.record.id));
+    const rows: MigrationRow[] = [];
+    for (const id of this.#open) {
+      const row = this.find(id);
+      if (row && isOpen(row)) rows.push(row);
+      else this.#open.delete(id);
+    }
+    return rows;
   }
   list(history: boolean): MigrationRecord[] {
     return this.#hypervisor.store
@@ -45,6 +55,8 @@ export class Records {
 
   put(row: MigrationRow): MigrationRow {
     const next = this.#hypervisor.store.putMigration(row);
+    // A row that has ended leaves at the next look: the transaction around this may still be taken back.
+    if (isOpen(next)) this.#open?.add(next.record.id);
     this.#hypervisor.emit("migration.changed", next.record);
     return next;
   }
