@@ -321,7 +321,7 @@ class Person {
 test("a person at a terminal has a prompt, completion, history, help, their window's size and no escape codes of pasting", async () => {
   const person = new Person("33 111");
   await person.type("", PROMPT);
-  assert.match(await person.type("lssysc\t -r sys -F na\x7fame\r", PROMPT), /^lssyscfg +-r sys .*\r\nms01\r\n$/s);
+  assert.match(await person.type("lssyscf\t -r sys -F na\x7fame\r", PROMPT), /^lssyscfg +-r sys .*\r\nms01\r\n$/s);
   assert.match(await person.type("\x1b[A\r", PROMPT), /^lssyscfg +-r sys -F name\r\nms01\r\n$/);
   assert.match(await person.type("stty size\r", PROMPT), /\r\n33 111\r\n$/);
   person.resize("50 140");

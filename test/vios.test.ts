@@ -240,6 +240,12 @@ test("LUNs are found and attached by identity; wrong ones are refused in words",
   await assert.rejects(vios.attach("other", LUN_B, "closed", 16 * MIB), { code: "conflict" });
   assert.equal((await vios.command("lsmap", "-all", "-field", "svsa", "clientid", "lun", "backing", "-fmt", ":")).stdout, "vhost0:0x00000003:0x8100000000000000:hdisk1\n");
   assert.equal((await vios.command("rmvdev", "-vtd", "vtscsi0")).stdout, "vtscsi0 deleted\n");
+  // The same by places instead of names.
+  const place = async (...words: string[]) => (await vios.command(...words, "-field", "physloc", "-fmt", ":")).stdout.trim();
+  const [disk, adapter] = [await place("lsdev", "-dev", "hdisk1"), await place("lsmap", "-vadapter", "vhost0")];
+  assert.equal((await vios.command("mkvdev", "-dplc", disk, "-aplc", adapter)).stdout, "vtscsi0 Available\n");
+  assert.equal((await vios.command("mkvdev", "-dplc", "U1-P1", "-aplc", adapter)).code, 1);
+  assert.equal((await vios.command("rmvdev", "-vdev", "hdisk1")).stdout, "vtscsi0 deleted\n");
   assert.equal((await vios.command("nonsense")).code, 127);
   await assert.rejects(vios.client.call("mover.stop", { id: "9b2cf8f2-4d1e-4a6e-9a2e-3a1f4f0c9b11" as never }), { code: "unsupported", message: /not a mover service partition/ });
 
