@@ -127,7 +127,7 @@ export const REFERENCE: readonly ReferenceRow[] = [
   at("V17", "NPIV return code", elsewhere("V16 says what each port saw")),
   at("V18", "NPIV LUN level", elsewhere("V16 compares the LUNs themselves, always (--npivval portdisk)")),
   at("V19", "NPIV bypass", elsewhere("V16: what counts are the LUNs, not the target ports")),
-  at("V20", "WWPN in use", elsewhere("the Virtual I/O Server logs in by the other WWPN of the pair, which the SAN refuses to a second initiator")),
+  at("V20", "WWPN in use"),
   at("V21", "NPIV port capacity", elsewhere("V16: a port without room is none")),
   at("V22", "unmapped vFC adapter", elsewhere("an adapter without a server adapter has no LUNs and moves with the definition")),
   at("V23", "protected storage", absent("a LUN is served through one open gate only, always; --protectstorage is accepted without effect")),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { NO_PROGRESS } from "../../model/migration.js";
-import { addFc, facts, looseVios, type LooseFacts } from "../../testkit/mobility-facts.js";
+import { addFc, FC_PAIR, facts, looseVios, type LooseFacts } from "../../testkit/mobility-facts.js";
 import type { MobilityFacts } from "../facts.js";
 import { kindOf, validate } from "../plan.js";
 import type { MigrationKind } from "../definition.js";
@@ -115,6 +115,8 @@ const TABLE: readonly Row[] = [
   { rule: "V12", hsc: "OLPM-VV12", change: (f) => f.wanted.scsi.push({ clientSlot: 9, viosName: "vios1" }), says: ["mapping of slot 9 can not be honoured", "no virtual SCSI adapter with storage", "lslparmigr -r virtualio"] },
   { rule: "V12", hsc: "OLPM-VV12", change: (f) => f.wanted.scsi.push({ clientSlot: 2, viosName: "vios9" }), says: ["mapping of slot 2 can not be honoured", "no running Virtual I/O Server vios9"] },
   { rule: "V12", hsc: "OLPM-VV12", change: (f) => addFc(f).wanted.fc.push({ clientSlot: 7, viosName: "vios1", port: "fcs5" }), says: ["virtual Fibre Channel mapping of slot 7 can not be honoured", "vios1 has no Fibre Channel port fcs5"] },
+  { rule: "V12", hsc: "OLPM-VV12", change: (f) => addFc(f).wanted.fc.push({ clientSlot: 7, viosName: "vios1", viosSlot: 11 }), says: ["virtual Fibre Channel mapping of slot 7", "slot 11 of vios1 is in use"] },
+  { rule: "V20", hsc: "OLPM-VV20", change: (f) => (other(f).definition.current!.fc = structuredClone(addFc(f).lpar.definition.current!.fc).map((one) => ({ ...one, wwpns: [FC_PAIR[1], "c05076aabbcc0009"] as [string, string] }))), says: ["WWPN c05076aabbcc0001", "db01 belongs to partition app07 as well"] },
   { rule: "V16", hsc: "HSCLA319", change: (f) => addFc(f).fc!.forEach((one) => one.side === "destination" && Object.assign(one, { luns: [], targets: [] })), says: ["virtual fibre channel client adapter 7 cannot be hosted", "both WWPNs", "fcs0 of vios1: the WWPN c05076aabbcc000", "not zoned to the same target ports"] },
   { rule: "V10", hsc: "HSCLA340", change: (f) => f.wanted.scsi.push({ clientSlot: 2, viosName: "vios1" }, { clientSlot: 5, viosName: "vios1" }), says: ["may not be able to replicate the source multipath", "adapters of vios1 and vios2 would be served by vios1 alone on ms02", "virtual_scsi_mappings", "--mpio 2"] },
   { rule: "V10", hsc: "HSCLA340", change: (f) => (f.lpar.storage.forEach((one) => (one.viosLparId = 1)), f.wanted.scsi.push({ clientSlot: 2, viosName: "vios1" }, { clientSlot: 5, viosName: "vios2" })), says: ["adapters of vios1 would be served by vios1 and vios2 on ms02"] },

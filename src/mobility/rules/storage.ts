@@ -36,23 +36,27 @@ export const STORAGE: readonly Rule[] = [
     return ["The management console may not be able to replicate the source multipath I/O configuration for the migrating partition's virtual I/O adapters on the destination. This means one or both of the following: (1) Client adapters that are assigned to different source VIOS hosts may be assigned to a single VIOS host on the destination; (2) Client adapters that are assigned to a single source VIOS host may be assigned to different VIOS hosts on the destination. To review the complete list of management console chosen mappings, issue the command to list the virtual I/O mappings for the migrating partition.", `Here: ${what} on ${there(f)}. Activate or zone a second Virtual I/O Server there, choose with virtual_scsi_mappings, or go on with less redundancy with --mpio 2.`];
   } },
   { row: "V11", hsc: "OLPM-VV11", checks: "the chosen servers have virtual slots left for the new adapters", severity: "error", kinds: "both", find: (f) => servingOf(f).map((vios): Said => {
-    const needed = new Set(f.storage.suggested.filter((one) => one.viosLparId === vios.lparId).map((one) => one.clientSlot)).size;
+    const needed = new Set([...f.storage.suggested, ...planFc(f).suggested].filter((one) => one.viosLparId === vios.lparId).map((one) => one.clientSlot)).size;
     const { current } = vios.definition;
     if (!current || needed === 0) return undefined;
-    const used = new Set([...current.scsi, ...current.ethernet].map((adapter) => adapter.slot as number).filter((slot) => slot >= SERVER_SLOT_MIN)).size;
+    const used = new Set([...current.scsi, ...current.fc, ...current.ethernet].map((adapter) => adapter.slot as number).filter((slot) => slot >= SERVER_SLOT_MIN)).size;
     const left = Math.max(0, current.maxVirtualSlots - SERVER_SLOT_MIN - used);
     return needed > left && [`${vios.definition.name} on ${there(f)} has ${left} free virtual slots; ${needed} are needed.`, "Raise max_virtual_slots in its profile and activate it again, or take unused adapters away."];
   }) },
   { row: "V12", hsc: "OLPM-VV12", checks: "the mappings that were asked for are possible, slot included", severity: "error", kinds: "both", find: (f) => [
     ...[...f.storage.refused.map((one) => ({ ...one, of: "SCSI" })), ...planFc(f).refused.map((one) => ({ ...one, of: "Fibre Channel" }))].map(({ clientSlot, why, of }): Said => [`The virtual ${of} mapping of slot ${clientSlot} can not be honoured: ${why}.`, "lslparmigr -r virtualio shows the possible mappings."]),
-    ...f.storage.suggested.map(({ clientSlot, viosLparId, viosName, viosSlot }): Said => {
+    ...[...f.storage.suggested.map((one) => ({ ...one, of: "SCSI" })), ...planFc(f).suggested.map((one) => ({ ...one, of: "Fibre Channel", viosSlot: f.wanted.fc.find((want) => want.clientSlot === one.clientSlot)?.viosSlot ?? null }))].map(({ clientSlot, viosLparId, viosName, viosSlot, of }): Said => {
       const taken = viosSlot !== null && f.destination.lpars.find((lpar) => lpar.lparId === viosLparId)?.definition.current;
       if (!taken) return undefined;
-      if ([...taken.scsi, ...taken.ethernet].some((adapter) => adapter.slot === viosSlot) || viosSlot! < 2) return [`The virtual SCSI mapping of slot ${clientSlot} can not be honoured: slot ${viosSlot} of ${viosName} is in use.`, "Name a free slot, or leave it to the console."];
-      return viosSlot! >= taken.maxVirtualSlots && [`The virtual SCSI mapping of slot ${clientSlot} can not be honoured: slot ${viosSlot} is not below the maximum of ${viosName}, ${taken.maxVirtualSlots}.`, "Name a lower slot, or leave it to the console."];
+      if ([...taken.scsi, ...taken.fc, ...taken.ethernet].some((adapter) => adapter.slot === viosSlot) || viosSlot! < 2) return [`The virtual ${of} mapping of slot ${clientSlot} can not be honoured: slot ${viosSlot} of ${viosName} is in use.`, "Name a free slot, or leave it to the console."];
+      return viosSlot! >= taken.maxVirtualSlots && [`The virtual ${of} mapping of slot ${clientSlot} can not be honoured: slot ${viosSlot} is not below the maximum of ${viosName}, ${taken.maxVirtualSlots}.`, "Name a lower slot, or leave it to the console."];
     }),
   ] },
   { row: "V16", hsc: "HSCLA319", checks: "a port of a running Virtual I/O Server of the destination shows every LUN of the virtual Fibre Channel adapter to the WWPN that would log in there", severity: "error", kinds: "both", find: (f) => servingOf(f).length > 0 && planFc(f).impossible.map(({ clientSlot, why }): Said => [`The migrating partition's virtual fibre channel client adapter ${clientSlot} cannot be hosted by the existing Virtual I/O Server (VIOS) partitions on the destination managed system. To migrate the partition, set up the necessary VIOS host on the destination managed system, then try the operation again.`, `Zone both WWPNs of the adapter and mask its LUNs to both. Reason: ${why}.`]) },
+  { row: "V20", hsc: "OLPM-VV20", checks: "no other partition has a WWPN of the pairs, and none is logged in on the destination", severity: "error", kinds: "both", find: (f) => (f.resources?.fc ?? []).flatMap((adapter) => adapter.wwpns ?? []).map((wwpn): Said => {
+    const holder = [...f.destination.lpars, ...f.source.lpars].find((lpar) => lpar.definition.uuid !== f.lpar.definition.uuid && (lpar.definition.current?.fc.some((one) => one.wwpns?.includes(wwpn)) || lpar.fc.some((one) => one.wwpn === wwpn)));
+    return holder && [`The WWPN ${wwpn} of ${nameOf(f)} belongs to partition ${holder.definition.name} as well.`, "Give one of the two another pair: to the SAN they are one."];
+  }) },
   { row: "V15", hsc: "OLPM-VV15", checks: "user-defined names of virtual target devices are free on the chosen servers", severity: "warning", kinds: "both", find: (f) => f.lpar.storage.map((mapping): Said => {
     const to = f.storage.suggested.find((one) => one.clientSlot === mapping.clientSlot);
     const taken = to && !GENERATED_VTD.test(mapping.vtd) && f.destination.lpars.some((lpar) => lpar.storage.some((one) => one.viosLparId === to.viosLparId && one.vtd === mapping.vtd));
