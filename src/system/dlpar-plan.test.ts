@@ -133,6 +133,7 @@ test("at the start: the minimum and 512 MB in one piece, the rest in devices", (
     assertSound(layout, numbers.max! * MIB);
   }
   assert.deepEqual(layoutAtStart(resources({ now: 1024 }), BLOCK_BYTES).memory, [{ slot: 0, address: GIB, bytes: BLOCK_BYTES }, { slot: 1, address: GIB + BLOCK_BYTES, bytes: BLOCK_BYTES }]);
+  assert.deepEqual(layoutAtStart(resources({ now: 1024 }), BLOCK_BYTES, true), { bootBytes: 1024 * MIB, memory: [], cores: 2, procs: 2 }, "emulated: one piece");
   assert.deepEqual(layoutOf(resources(), undefined), { bootBytes: 512 * MIB, memory: [], cores: 2, procs: 2 }, "what was started before there were devices");
 });
 

@@ -74,9 +74,9 @@ function within(what: string, wanted: number, min: number, max: number, text: (v
   if (wanted < min) throw new OlpmError("invalid-argument", `The ${what} would be ${text(Math.max(0, wanted))}, below the partition's minimum of ${text(min)}.`, { hsc: "OLPM-L03", action: "The minimum is the profile's; it takes effect when the partition is activated with it." });
 }
 
-/** How a partition is put together when it is activated. */
-export function layoutAtStart({ memory, proc }: ResourceConfig, lmbBytes: number): MachineLayout {
-  const bootBytes = Math.max(memory.minBytes, Math.min(memory.desiredBytes, BOOT_BYTES));
+/** How a partition is put together when it is activated. `emulated`: all its memory in one piece, else it could not move (docs/dependencies.md, rule OLPM-VS04). */
+export function layoutAtStart({ memory, proc }: ResourceConfig, lmbBytes: number, emulated = false): MachineLayout {
+  const bootBytes = emulated ? memory.desiredBytes : Math.max(memory.minBytes, Math.min(memory.desiredBytes, BOOT_BYTES));
   const empty: MachineLayout = { bootBytes, memory: [], cores: proc.desiredProcs, procs: proc.desiredProcs };
   return { ...empty, memory: placed(empty, memory.maxBytes, sizes((memory.desiredBytes - bootBytes) / lmbBytes, SLOTS_AT_START).map((blocks) => blocks * lmbBytes), lmbBytes) };
 }

@@ -31,13 +31,15 @@ export const GENERAL: readonly Rule[] = [
     return now >= most && [`${system.view.name} already takes part in ${now} ${f.kind} migrations, its limit.`, "Wait until one ends."];
   }) },
   { row: "S03", hsc: "OLPM-VS03", checks: "both systems are reachable and Operating", severity: "error", kinds: "both", find: (f) => bothSystems(f).map((system): Said => (!system.connected || system.view.state !== "operating") && [`The managed system ${system.view.name} is not in the Operating state or can not be reached.`, "Check its host and its openlpm system process."]) },
-  { row: "S04", hsc: "OLPM-VS04", checks: "the hypervisors fit: QEMU 9.0 or later where it emulates (earlier ones lose writes), the same machine type version, the same accelerator", severity: "error", kinds: "active", find: (f) => {
+  { row: "S04", hsc: "OLPM-VS04", checks: "the hypervisors fit: QEMU 9.0 or later where it emulates (earlier ones lose writes) and memory in one piece there, the same machine type version, the same accelerator", severity: "error", kinds: "active", find: (f) => {
     const lossy = bothSystems(f).map((system): Said => losesWrites(system.view.hypervisor) && [`The hypervisor of ${system.view.name} (QEMU ${system.view.hypervisor.qemuVersion}, emulation) does not notice every change of a partition's memory while it is copied; a moved partition would lose writes.`, `QEMU ${QEMU_SAFE_MAJOR}.0 or later is needed for emulated partitions; Debian 12 has it in bookworm-backports.`]);
     const [mine, theirs] = [machineVersion(f.source), machineVersion(f.destination)];
     const version: Said = mine !== theirs && [`The machine types differ: ${here(f)} has pseries-${mine}, ${there(f)} has pseries-${theirs}; the state of a running partition of one does not load in the other.`, "Bring both systems to the same QEMU version; a partition that is not activated can move at once."];
     const [one, other] = [f.source.view.hypervisor.accelerator, f.destination.view.hypervisor.accelerator];
     const accelerator: Said = one !== other && [`Partitions of ${here(f)} run with ${one}, those of ${there(f)} with ${other}; their processors are not the same.`, "Move the partition while it is not activated."];
-    return [...lossy, version, accelerator];
+    // cpu_physical_memory_sync_dirty_bitmap() gives tlb_reset_dirty_range_all() an offset in the block for an address, in every QEMU since 9.0 that emulates (10.0.2 seen).
+    const pieces: Said = one === "tcg" && (f.lpar.definition.layout?.memory.length ?? 0) > 0 && [`Memory was added to partition ${nameOf(f)} while it ran, and the hypervisor of ${here(f)} (QEMU, emulation) notices every change only of memory in one piece: on the destination, writes would be missing.`, "Shut the partition down and activate it again, which joins its memory, or move it while it is not activated."];
+    return [...lossy, version, accelerator, pieces];
   } },
   { row: "S05", hsc: "OLPM-VS05", checks: "the destination supports the current processor compatibility mode", severity: "error", kinds: "active", find: (f) => {
     const preferred = f.lpar.definition.current?.compatMode ?? "default";
