@@ -394,6 +394,7 @@ test("virtual Fibre Channel: the server logs in as the client; both WWPNs at the
   assert.equal((await login(one)).wwpn, first);
   assert.equal((await one.command("lsmap", "-all", "-npiv", "-field", "name", "clntid", "clntname", "status", "fc", "ports", "-fmt", ":")).stdout, "vfchost0:3:db01:LOGGED_IN:fcs0:1\n");
   assert.equal((await one.command("lsmap", "-all", "-field", "svsa", "vtd", "-fmt", ":")).stdout, "vhost0\n", "a LUN that is passed through is no target device of virtual SCSI");
+  assert.deepEqual((await one.client.call("storage.probe", { luns: [lun] })).found.map((seen) => [seen.visible, seen.inUse]), [[false, true]]);
   await one.gate(["vfchost0.0"], "open");
   const source = new Disk(one, "vfchost0.0");
   assert.equal(await source.write(0x21), true);

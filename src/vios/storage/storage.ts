@@ -218,7 +218,7 @@ export class Storage {
 
   #visibility(lun: LunId): LunVisibility {
     const disk = this.#table.diskOf(lun);
-    const user = this.#table.targetOf(lun);
+    const user = this.#table.all.targets.find((one) => one.lun === lun); // by virtual Fibre Channel too
     const visible = disk?.state === "available";
     // Another LUN where this one stood is worth to be told: paths are not names.
     const other = disk && !visible ? this.#table.all.disks.find((one) => one.state === "available" && one.target === disk.target && one.lunNumber === disk.lunNumber) : undefined;
