@@ -379,7 +379,7 @@ test("virtual Fibre Channel: the server logs in as the client; both WWPNs at the
   for (const vios of [one, two]) assert.deepEqual(await vios.command("vfcmap", "-vadapter", "vfchost0", "-fcp", "fcs0"), { stdout: "", stderr: "", code: 0 });
 
   const probed = (await one.client.call("fc.probe", { wwpns: [first!, second!, stranger!] })).found;
-  assert.deepEqual(probed.map((seen) => [seen.port, seen.targets.length, seen.luns]), [["fcs0", 1, [{ lun, bytes: 8 * MIB }]], ["fcs0", 1, [{ lun, bytes: 8 * MIB }]], ["fcs0", 0, []]]);
+  assert.deepEqual(probed.map((seen) => [seen.port, seen.targets.length, seen.luns]), [["fcs0", 1, [{ lun, bytes: 8 * MIB, reservedBy: null }]], ["fcs0", 1, [{ lun, bytes: 8 * MIB, reservedBy: null }]], ["fcs0", 0, []]]);
   assert.deepEqual(await san.initiators(7), [], "a trial leaves no login behind");
   await assert.rejects(login(one, stranger, [{ lun, lunBytes: 8 * MIB }]), { code: "lun-not-visible" });
   await assert.rejects(login(one, first, [{ lun, lunBytes: 7 * MIB }]), { code: "lun-mismatch" });

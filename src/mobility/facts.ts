@@ -23,7 +23,7 @@ export interface FcFact {
   readonly wwpn: string;
   /** the SAN's own ports that the name sees */
   readonly targets: readonly string[];
-  readonly luns: readonly { readonly lun: string; readonly bytes: number }[];
+  readonly luns: readonly { readonly lun: string; readonly bytes: number; /** who holds a SCSI reservation of it */ readonly reservedBy: string | null }[];
   /** virtual adapters that the port can still take */
   readonly availablePorts: number;
   /** why the SAN could not be asked; empty when it was */

@@ -47,6 +47,11 @@ test("a mapping that is asked for is taken, or refused with the reason", () => {
   assert.deepEqual(validate(fc((f) => f.wanted.fc.push({ clientSlot: 7, viosName: "vios2", viosSlot: 44 }))).plan?.fc.map((one) => [one.viosLparId, one.viosSlot]), [[2, 44]]);
 });
 
+test("a LUN that somebody has reserved is not taken", () => {
+  const found = planFc(fc((f) => there(f).forEach((one) => (one.luns = one.luns.map((lun) => ({ ...lun, bytes: 0, reservedBy: "the holder of the persistent reservation key 0x2a" }))))));
+  assert.equal(found.impossible[0]?.why.split("; ")[0], "fcs0 of vios1: LUN naa.600f is reserved (by the holder of the persistent reservation key 0x2a)");
+});
+
 test("a LUN that only one WWPN of the pair sees is said by name", () => {
   const found = planFc(fc((f) => there(f).filter((one) => one.wwpn === FC_PAIR[1]).forEach((one) => (one.luns = []))));
   assert.equal(found.impossible[0]?.why.split("; ")[0], `fcs0 of vios1: the WWPN ${FC_PAIR[1]} does not see naa.600f`);

@@ -110,6 +110,8 @@ function whyNot({ luns, destinationWwpn }: FcAdapter, fact: FcFact): string | un
   if (fact.availablePorts <= 0) return "it has no room for another virtual adapter";
   const missing = luns.filter(({ lun }) => !fact.luns.some((one) => one.lun === lun)).map(({ lun }) => lun);
   if (missing.length > 0) return fact.targets.length === 0 ? `the WWPN ${destinationWwpn} is not zoned to the same target ports as the source for this client${fact.detail === "" ? "" : ` (${fact.detail})`}` : `the WWPN ${destinationWwpn} does not see ${missing.join(", ")}`;
+  const reserved = luns.flatMap(({ lun }) => fact.luns.filter((one) => one.lun === lun && one.reservedBy !== null))[0];
+  if (reserved) return `LUN ${reserved.lun} is reserved (by ${reserved.reservedBy})`;
   const other = luns.map((want) => ({ want, has: fact.luns.find((one) => one.lun === want.lun) })).find(({ want, has }) => has && has.bytes !== want.lunBytes);
   return other && `LUN ${other.want.lun} has ${other.has?.bytes} bytes, on the source ${other.want.lunBytes}`;
 }

@@ -63,7 +63,7 @@ export function addFc(f: LooseFacts): LooseFacts {
   f.lpar.definition.current!.fc = [{ slot: 7, role: "client", remoteLparId: 1, remoteSlot: 30, required: true, wwpns: [...FC_PAIR], active: 0 }];
   const off = f.lpar.state === "not-activated";
   f.lpar.fc = [{ clientSlot: 7, viosLparId: 1, viosSlot: 30, vfchost: "vfchost0", port: "fcs1", wwpn: off ? null : FC_PAIR[0], luns: off ? [] : [{ vtd: "vfchost0.0", lun, lunBytes: LUN_BYTES }] }];
-  const seen = (side: "source" | "destination", viosLparId: number, port: string, wwpn: string) => ({ side, viosLparId, port, wwpn, targets: ["naa.5005"], luns: [{ lun, bytes: LUN_BYTES }], availablePorts: 63, detail: "" });
+  const seen = (side: "source" | "destination", viosLparId: number, port: string, wwpn: string) => ({ side, viosLparId, port, wwpn, targets: ["naa.5005"], luns: [{ lun, bytes: LUN_BYTES, reservedBy: null as string | null }], availablePorts: 63, detail: "" });
   f.fc = ["fcs0", "fcs1"].flatMap((port) => [seen("source", 1, port, FC_PAIR[0]), ...[1, 2].flatMap((vios) => FC_PAIR.map((wwpn) => seen("destination", vios, port, wwpn)))]);
   return f;
 }

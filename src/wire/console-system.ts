@@ -31,7 +31,7 @@ export const PlannedFc = z.object({ clientSlot: SlotNumber, viosLparId: LparId, 
 export type PlannedFc = z.infer<typeof PlannedFc>;
 
 /** What the SAN shows to one WWPN through one port of a VIOS. `targets`: names of the SAN's own ports; `availablePorts`: virtual adapters that the port can still take. */
-export const FcVisibility = z.object({ viosLparId: LparId, port: z.string(), wwpn: Wwpn, targets: z.array(z.string()), luns: z.array(z.object({ lun: LunId, bytes: z.number().int() })), availablePorts: z.number().int(), detail: z.string() });
+export const FcVisibility = z.object({ viosLparId: LparId, port: z.string(), wwpn: Wwpn, targets: z.array(z.string()), luns: z.array(z.object({ lun: LunId, bytes: z.number().int(), /** who holds a SCSI reservation */ reservedBy: z.string().nullable() })), availablePorts: z.number().int(), detail: z.string() });
 export type FcVisibility = z.infer<typeof FcVisibility>;
 
 /** Answer of the guest's own scripts to a mobility event (lpm-process 2.3 rule 2). */

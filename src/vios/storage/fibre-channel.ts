@@ -89,7 +89,7 @@ export class FibreChannel {
     return Promise.all(
       asked.map(async ({ port, wwpn }): Promise<FcVisibility> => {
         const { luns, targets, failures } = await discover(asClient(this.#config.san, wwpn, [port.portal]), this.#storage.stopped);
-        return { viosLparId: this.#config.lparId as LparId, port: port.name, wwpn, targets: [...targets], luns: luns.map(({ lun, bytes }) => ({ lun, bytes })), availablePorts: port.available, detail: failures.map((one) => one.message).join("; ") };
+        return { viosLparId: this.#config.lparId as LparId, port: port.name, wwpn, targets: [...targets], luns: luns.map(({ lun, bytes, reservedBy }) => ({ lun, bytes, reservedBy })), availablePorts: port.available, detail: failures.map((one) => one.message).join("; ") };
       }),
     );
   }
