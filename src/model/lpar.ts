@@ -138,8 +138,6 @@ export const MachineLayout = z.object({
   cores: z.number().int().min(1),
   /** cores of these that the partition has; the rest is offline */
   procs: z.number().int().min(1),
-  /** memory was taken from this process, and it can not be moved any more until the partition is activated again (PartitionProcess.movesShrunk) */
-  shrunk: z.boolean().optional(),
 });
 export type MachineLayout = z.infer<typeof MachineLayout>;
 

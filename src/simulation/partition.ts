@@ -165,7 +165,6 @@ export class Handle implements Omit<PartitionProcess, Resizing | "measure"> {
   readonly spec: PartitionSpec;
   readonly pid = 1;
   readonly movesProcessors = true;
-  readonly movesShrunk = true;
   readonly guest: GuestAgent;
   readonly #life: Life;
   readonly #loadedEarly: boolean;

@@ -61,7 +61,6 @@ function world(change: { mb?: number; maxMb?: number; procs?: number } = {}): Wo
   };
   const process = {
     guest: { exec },
-    movesShrunk: false,
     get takesCores() {
       return state.takesCores;
     },
@@ -132,7 +131,6 @@ test("memory: claimed before it comes, counted until it is gone", async () => {
   at.claims.length = 0;
   assert.deepEqual(await memory(at, "remove", 256), { memoryBytes: 768 * MIB, procs: 1, units: 50, refusal: null });
   assert.ok(at.claims.slice(0, -1).every((bytes) => bytes === 1024 * MIB));
-  assert.equal(at.definition.layout!.shrunk, true, "where QEMU does not survive a move after that, it is remembered");
   assertSettled(at, 768, 1);
 });
 

@@ -141,7 +141,7 @@ export class Dlpar {
       if (at.asked) await setMemory(at.process.guest, device, "online", UNDO_MS_MAX).catch(() => undefined);
       throw error;
     }
-    this.#note(at.lparId, { memory: this.#layout(at.lparId).memory.filter((one) => one.slot !== device.slot), ...(at.process.movesShrunk ? {} : { shrunk: true }) });
+    this.#note(at.lparId, { memory: this.#layout(at.lparId).memory.filter((one) => one.slot !== device.slot) });
   }
 
   /** Cores that are there and offline come first. */
@@ -199,8 +199,7 @@ export class Dlpar {
     if (!process || !before.current) return;
     const known = layoutOf(before.current, before.layout);
     const machine = await process.machine();
-    const went = known.memory.some((device) => !machine.memory.some((one) => one.slot === device.slot));
-    const layout = { ...known, memory: [...machine.memory], cores: machine.cores, procs: Math.min(known.procs, machine.cores), ...(went && !process.movesShrunk ? { shrunk: true } : {}) };
+    const layout = { ...known, memory: [...machine.memory], cores: machine.cores, procs: Math.min(known.procs, machine.cores) };
     const resources = wanted ?? before.current;
     const proc = { ...resources.proc, desiredProcs: layout.procs };
     const fitting = proc.mode === "ded" ? { ...proc, desiredUnits: layout.procs * 100 } : { ...proc, desiredUnits: Math.min(Math.max(proc.desiredUnits, layout.procs * 5), layout.procs * 100) };

@@ -87,8 +87,6 @@ export class SourceSide {
     if (row.migrationId !== null) throw LOCKED(row.definition.name);
     if (row.ownership.kind !== "owner") throw new OlpmError("wrong-state", `Partition ${row.definition.name} does not belong to this system (${row.ownership.kind}).`, { hsc: "OLPM-VP03" });
     if (!lparCan(params.type === "active" ? "migrateActive" : "migrateInactive", view.state)) throw new OlpmError("wrong-state", `Partition ${row.definition.name} is ${view.state}; it can not be moved in that state.`, { hsc: "OLPM-VP03" });
-    if (params.type === "active" && row.definition.layout?.shrunk)
-      throw new OlpmError("wrong-state", `Memory was taken from partition ${row.definition.name} while it ran, and without KVM the hypervisor may not survive that it moves afterwards.`, { hsc: "OLPM-L07", action: "Restart it with chsysstate -r lpar -o shutdown --immed --restart, then move it." });
     const operation = hypervisor.operation(params.lparId);
     if (operation !== undefined) throw new OlpmError("conflict", `Another operation (${operation}) is under way for partition ${row.definition.name}.`, { hsc: "OLPM-VP25", action: "Wait until it ends.", retryable: true });
     const busy = this.#records.open().filter((open) => open.record.type === params.type).length;

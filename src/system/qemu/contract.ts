@@ -123,8 +123,6 @@ export interface PartitionProcess {
   readonly takesCores: boolean;
   /** False where QEMU does not carry over that processors other than the first run: migration/processors.ts. */
   readonly movesProcessors: boolean;
-  /** False where QEMU has ended in a migration after memory was taken from it. */
-  readonly movesShrunk: boolean;
   /** @throws OlpmError refused */
   addMemory(device: MemoryDevice): Promise<void>;
   addCore(core: number): Promise<void>;

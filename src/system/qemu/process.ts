@@ -277,10 +277,6 @@ class QemuProcess implements PartitionProcess {
   get movesProcessors(): boolean {
     return this.spec.accelerator !== "tcg";
   }
-  /** Seen once with QEMU 10.0 without KVM: it ended when a partition was moved from which memory had been taken. Not narrowed down; until it is, nobody's partition is risked. */
-  get movesShrunk(): boolean {
-    return this.spec.accelerator !== "tcg";
-  }
   addMemory(device: MemoryDevice): Promise<void> {
     return this.#hotplug.addMemory(device);
   }
