@@ -15,6 +15,7 @@ export function explain(facts: MobilityFacts, found: Pick<Validation, "kind" | "
   const notes: Note[] = [];
   const say = (level: number, text: string) => void notes.push({ level, text });
   say(1, `${found.kind} migration of partition ${definition.name} (${facts.lpar.lparId}) from ${facts.source.view.name} to ${facts.destination.view.name}`);
+  say(1, `partition ID there: ${idThere(facts)}`);
   say(1, `profile written anew: ${movingProfile(definition, facts.wanted)}`);
   for (const one of found.suggestedScsi) say(1, `virtual SCSI adapter ${one.clientSlot} will be served by ${one.viosName} (${one.viosLparId}): ${one.why}`);
   if (found.plan?.movers) {
@@ -32,6 +33,14 @@ export function explain(facts: MobilityFacts, found: Pick<Validation, "kind" | "
   for (const [where, system] of [["source", facts.source], ["destination", facts.destination]] as const) for (const mover of system.movers ?? []) say(5, `mover ${viosName(system, mover.lparId)} of the ${where}: ${mover.inProgress} of ${mover.max} migrations`);
   if (facts.clockAheadMs != null) say(5, `the destination's clock is ${facts.clockAheadMs} ms ahead`);
   return notes;
+}
+
+/** The one that is asked for, the same when it is free, else the lowest free one; as the destination gives it (system/migration/destination.ts). */
+function idThere({ wanted, destination, lpar }: MobilityFacts): number {
+  const taken = new Set<number>(destination.lpars.map((one) => one.lparId));
+  let id: number = wanted.destLparId ?? lpar.lparId;
+  if (wanted.destLparId === null && taken.has(id)) for (id = 1; taken.has(id); ) id++;
+  return id;
 }
 
 const viosName = (system: MobilityFacts["source"], id: number): string => system.lpars.find((lpar) => lpar.lparId === id)?.definition.name ?? `ID ${id}`;

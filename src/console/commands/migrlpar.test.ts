@@ -78,6 +78,8 @@ test("what a Virtual I/O Server said stands below its message, not with --nodeta
   assert.match(chosen, /^active migration of partition db01 \(3\) from ms01 to ms02\n/);
   assert.match(chosen, /virtual SCSI adapter 2 will be served by vios1 \(1\): it has the same name as on the source\n/);
   assert.match(chosen, /movers: vios1 \(1, 10\.0\.0\.11\) to vios1 \(1, 10\.0\.0\.11\)\n/);
+  assert.match(chosen, /partition ID there: 3\n/);
+  assert.match((await run("migrlpar -o v -m ms01 -t ms02 -p db01 -d 1", (f) => (f.destination.lpars.at(-1)!.lparId = 3))).out, /partition ID there: 4\n/);
   const [three, five] = [(await run("migrlpar -o v -m ms01 -t ms02 -p db01 -d 3")).out, (await run("migrlpar -o v -m ms01 -t ms02 -p db01 -d 5")).out];
   assert.ok(three.startsWith(chosen.split("\n")[0]!) && three.length > chosen.length && five.length > three.length, "more with each level");
   assert.match(five, /LUN naa\.600b on vios2: /);
