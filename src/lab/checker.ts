@@ -29,7 +29,7 @@ export interface FoundPartition {
 
 /** What may stay in the run directory of a running partition. */
 const PARTITION_FILES = new Set(["spec.json", "pid.json", "qemu.log", "channel.log", "qmp.sock", "chq.sock", "con.sock", "ga.sock"]);
-const SETTLE_MS_MAX = 5_000;
+const SETTLE_MS_MAX = 10_000;
 /** What this checker itself runs in the places. */
 const OWN_PROGRAMS = ["ss", "ip", "nsenter"];
 

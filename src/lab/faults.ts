@@ -1,5 +1,5 @@
 /**
- * What can break while a partition moves, and when: the table that test/faults.test.ts goes through and `openlpm torture` draws from. docs/reliability.md prints it.
+ * What can break while a partition moves, and when: the table that test/faults-killed.test.ts and faults-hung.test.ts goes through and `openlpm torture` draws from. docs/reliability.md prints it.
  * Faults are done to the machine (signals, routes), never asked of the product. A moment that is too short to be hit from outside is held by fault injection
  * (src/system/hold.ts).
  */
@@ -146,6 +146,8 @@ export const FAULTS = {
   destinationSystem: { breaks: "the managed system's process on the destination is killed and started again", strike: (stage) => restartSystem(stage, stage.to) },
 } as const satisfies Readonly<Record<string, Fault>>;
 export type FaultName = keyof typeof FAULTS;
+/** Those in which a process of a partition or of its way is killed. */
+export const KILLED: readonly FaultName[] = ["sourceQemu", "destinationQemu", "sourceVios", "destinationVios", "sourceMover", "destinationMover", "sourceMoverVios", "destinationMoverVios"];
 
 /**
  * stays: undone, the partition ran on the source all the time; moves: completed on the destination. `lostOn...`: what was killed is the partition itself, which ends in
@@ -166,15 +168,27 @@ const staying = (moments: readonly Moment[] = EVERY): Partial<Record<Moment, End
 export const CASES: readonly FaultCase[] = [
   ...cases("destinationQemu", { ...staying(), loaded: "stays", owned: "lostOnDestination" }),
   ...cases("destinationVios", { ...staying(), loaded: "stays", owned: "moves" }),
+  ...cases("sourceQemu", { prepare: "lostOnSource", handOver: "lostOnSource", loaded: "moves" }),
+  ...cases("sourceVios", { suspend: "stays", loaded: "moves" }),
+  ...cases("sourceMover", staying(["copy"])),
   ...cases("sourceMoverVios", staying()),
   ...cases("destinationMoverVios", staying()),
   ...cases("moverLink", staying()),
+  ...cases("sourceMoverHung", staying(["copy", "handOver"])),
+  ...cases("destinationMoverHung", staying(["prepare", "copy", "handOver"])),
+  ...cases("destinationQemuHung", staying(["copy", "handOver"])),
+  // The native programs stream on without the process that started them; what hangs is ended and its mover with it, when the migration is over or its peer misses it.
+  ...cases("sourceViosHung", { copy: "moves" }),
+  ...cases("console", { prepare: "moves" }),
+  ...cases("sourceSystem", { handOver: "moves" }),
+  ...cases("destinationSystem", { copy: "moves", loaded: "moves" }),
 ];
 
 const sideOf = (stage: Stage, point: HoldPoint): System => (HOLD_POINTS[point].side === "source" ? stage.from : stage.to);
 const request = (system: System, point: HoldPoint): string => path.join(holdDirOf(system), point);
 export function hold(system: System, point: HoldPoint): void {
   letGo(system, point);
+  fs.rmSync(`${request(system, point)}.held`, { force: true }); // of a process that was killed while it was held
   fs.writeFileSync(request(system, point), "", { mode: 0o600 });
 }
 export function letGo(system: System, point: HoldPoint): void {

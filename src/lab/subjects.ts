@@ -73,8 +73,8 @@ export class Subjects {
   }
 
   /** The partition runs on exactly one system, its client goes on, and nothing is left of anything that is over (checker.ts). @throws OlpmError with all that is wrong */
-  async check(name: string, on: string): Promise<void> {
-    await assertQuiet(this.lab, { partitions: [...this.clients.values()].map(({ partition }) => partition), on: { [name]: on } });
+  async check(name: string, on: string, settleMsMax?: number): Promise<void> {
+    await assertQuiet(this.lab, { partitions: [...this.clients.values()].map(({ partition }) => partition), on: { [name]: on } }, settleMsMax);
     await this.client(name).writer.progressed();
   }
 

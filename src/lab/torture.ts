@@ -1,6 +1,6 @@
 /**
  * `openlpm torture`: partitions move back and forth under load while rows of the fault table (faults.ts), drawn from a seed, are done to them. After each the same checks
- * as in test/faults.test.ts (trial.ts). One line an iteration, and a summary. It ends at the first thing that is not as it should be, and says how to
+ * as in test/faults-killed.test.ts and faults-hung.test.ts (trial.ts). One line an iteration, and a summary. It ends at the first thing that is not as it should be, and says how to
  * run the same sequence again.
  */
 import fs from "node:fs";

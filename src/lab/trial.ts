@@ -1,11 +1,15 @@
 /**
- * One row of the fault table from beginning to end, as test/faults.test.ts and `openlpm torture` do it: the fault, what is said of it, where the partition is then, what is
+ * One row of the fault table from beginning to end, as test/faults-killed.test.ts and faults-hung.test.ts and `openlpm torture` do it: the fault, what is said of it, where the partition is then, what is
  * left, whether the LUN has every acknowledged write, and a second try. Throws with all that is not as the row says.
  */
 import assert from "node:assert/strict";
+import { until } from "../kit/wait.js";
 import { findPartitions } from "./checker.js";
 import { attempt, moveLine, type Attempt, type FaultCase, type Stage } from "./faults.js";
 import type { Subjects } from "./subjects.js";
+
+/** A migration that a fault delays is over within this, whichever way. */
+const OVER_MS_MAX = 45_000;
 
 export interface TrialResult {
   /** from the fault to the command's answer */
@@ -61,6 +65,7 @@ export class Trials {
       return await this.#try(name, row);
     } catch (error) {
       // The next row begins from where the partition is now, so that one failure is not many.
+      await this.#over().catch(() => undefined);
       const found = findPartitions(this.subjects.lab, [this.subjects.client(name).partition]);
       if (found.length === 1) this.arrived(name, found[0]!.system);
       throw error;
@@ -93,8 +98,16 @@ export class Trials {
     }
   }
 
+  /** Waits until nothing migrates. */
+  async #over(): Promise<void> {
+    const { lab, operator } = this.subjects;
+    const states = async () => (await Promise.all(lab.systems.map((system) => operator.quiet(`lslparmigr -r lpar -m ${system.name} -F migration_state`)))).join("").trim().split("\n");
+    await until(async () => ((await states()).every((state) => state === "Not Migrating") ? true : undefined), { what: "the end of the migration", deadlineMs: OVER_MS_MAX, everyMs: 250 });
+  }
+
   async #well(name: string, on: string, { struckAt }: Attempt): Promise<number> {
-    await this.subjects.check(name, on);
+    // A console that was killed answers nobody when the migration is over.
+    await this.subjects.check(name, on, OVER_MS_MAX);
     const recoveredMs = Math.round(performance.now() - struckAt);
     await this.subjects.holds(name);
     return recoveredMs;

@@ -74,7 +74,7 @@ const seen = (pattern: RecoveryRow["when"][number]): string[] => {
 const BY = { done: "-", wait: "nobody: it goes on", act: "the systems, at once", ask: "nobody" } as const;
 const words = (steps: readonly string[]) => steps.map((step) => `\`${step}\``).join(", ");
 
-/** How a row of the fault table ends, and the seconds until all was well that the last recorded run of test/faults.test.ts took (docs/reliability.json). */
+/** How a row of the fault table ends, and the seconds until all was well that the last recorded run of test/faults-killed.test.ts and faults-hung.test.ts took (docs/reliability.json). */
 function faultCell(row: FaultCase | undefined): string {
   if (!row) return "";
   const ms = measured().find((one) => one.fault === row.fault && one.at === row.at)?.recoveredMs;

@@ -44,6 +44,8 @@ const ASK_AGAIN_MS = 1_000;
 const RUN_AGAIN_MS = 1_000;
 /** How long a recovery waits for the destination's word before it says how far it is. */
 const LEARN_MS_MAX = 5_000;
+/** A little more than the guest's scripts get (guest.ts). */
+const GUEST_MS_MAX = 190_000;
 /** The movers tell of themselves twice a second while they stream. */
 const STALL_MS_MAX = 20_000;
 /** Numbers are worth no longer wait. */
@@ -131,7 +133,9 @@ export class SourceSide {
       this.#assertGoesOn(this.#records.get(id).record);
     }
     const process = this.#hypervisor.process(record.source.lparId);
-    const verdict = process ? await tellGuest(process.guest, event) : { answered: false, agreed: false, detail: "the partition's process has ended" };
+    const told = process ? tellGuest(process.guest, event) : Promise.resolve({ answered: false, agreed: false, detail: "the partition's process has ended" });
+    // Scripts that can not go on, for want of disks or by themselves, hold up neither a stop nor the undo.
+    const verdict = event === "prepare" ? await within(told, GUEST_MS_MAX, "the operating system's answer", this.#runningOf(id).abort.signal, this.#hypervisor.clock) : await told;
     // A partition that ended, or whose disks are away, does not answer either: that is told instead.
     if (event === "prepare" && !verdict.answered) {
       if (((await process?.state()) ?? "ended") === "ended") throw UNEXPECTED(`The partition ended on ${this.#hypervisor.config.name} during the migration`, SEE_WHY);
