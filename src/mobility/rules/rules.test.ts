@@ -63,6 +63,7 @@ const TABLE: readonly Row[] = [
   { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => emulated(f.destination, "10.1.3"), says: ["ms01 has pseries-10.0, ms02 has pseries-10.1"] },
   { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => (f.destination.view.hypervisor.accelerator = "kvm"), says: ["ms01 run with tcg, those of ms02 with kvm"] },
   { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => (f.lpar.definition.layout = { bootBytes: 512 << 20, memory: [{ slot: 0, address: 2 ** 30, bytes: 256 << 20 }], cores: 1, procs: 1 }), says: ["Memory was added to partition db01", "writes would be missing", "activate it again"] },
+  { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => (current(f).compatMode = "POWER8"), says: ["db01 runs in the processor compatibility mode POWER8", "not activated"] },
   { rule: "S12", hsc: "OLPM-VS12", only: "active", severity: "warning", change: (f) => (f.clockAheadMs = 5_400), says: ["clock of ms02 is 5 s ahead of that of ms01"] },
   { rule: "S12", hsc: "OLPM-VS12", only: "active", severity: "warning", change: (f) => (f.clockAheadMs = -61_000), says: ["clock of ms02 is 61 s behind"] },
   { rule: "S13", hsc: "OLPM-VS13", severity: "warning", change: (f) => (f.lpar.definition.settings.timeRef = true), says: ["db01 is a time reference partition of ms01"] },
