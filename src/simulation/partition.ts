@@ -177,7 +177,7 @@ export class Handle implements Omit<PartitionProcess, Resizing | "measure"> {
     const { world } = life;
     this.guest = {
       ping: () => this.#ask(() => machine.running),
-      exec: () => life.later(world.skewed(5, 4_000), () => ({ code: world.chance(world_refuses) ? 1 : 0, stdout: "", stderr: "" })),
+      exec: () => life.later(world.skewed(5, 4_000), () => ({ code: world.chance(GUEST_REFUSES) ? 1 : 0, stdout: "", stderr: "" })),
       shutdown: () => Promise.resolve(),
       osVersion: () => Promise.resolve(null),
       address: () => Promise.resolve(null),
@@ -240,7 +240,8 @@ export class Handle implements Omit<PartitionProcess, Resizing | "measure"> {
     return command(this.#life, this.qemu, effect);
   }
 }
-const world_refuses = 0.01;
+/** share of the events that the operating system refuses */
+const GUEST_REFUSES = 0.01;
 
 /** A command to QEMU: carried out once sent, answered to who is still there. */
 function command(life: Life, machine: Machine, effect: () => unknown): Promise<void> {

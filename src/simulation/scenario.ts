@@ -64,7 +64,8 @@ class Scenario {
   }
 
   begin(): void {
-    const { world, universe } = { world: this.#world, universe: this.#universe };
+    const world = this.#world;
+    const universe = this.#universe;
     universe.begin(world.chance(0.88));
     world.after(2_500, () => this.#migrate());
     this.#planTrouble();
@@ -85,7 +86,7 @@ class Scenario {
   }
 
   #migrate(): void {
-    const { universe } = { universe: this.#universe };
+    const universe = this.#universe;
     if (this.#left <= 0 || this.#migrating || this.#world.now > FAULTS_MS) return;
     const from = universe.hosts.find((host) => [...host.disk.lpars.values()].some((row) => row.ownership.kind === "owner" && row.migrationId === null));
     const console = universe.consoles.find((one) => one.life?.alive);
@@ -192,7 +193,7 @@ class Scenario {
   }
   /** A host comes back with an empty database, or with an older copy of it: what no code can make good. Only the rules of every moment are checked then. */
   #damage(host: Host, back: (work: () => void) => void, atOnce = false): void {
-    const { world } = { world: this.#world };
+    const world = this.#world;
     const old: Disk = atOnce || world.chance(0.4) ? emptyDisk() : copyOf(host.disk);
     this.#count("database lost or restored", () => {
       this.#universe.damaged = true;
@@ -226,7 +227,7 @@ class Scenario {
 
   /** What a person does at last: asks, and uses --force only about a host that is off and stays so. */
   async #operate(): Promise<void> {
-    const { universe } = { universe: this.#universe };
+    const universe = this.#universe;
     const console = universe.consoles.find((one) => one.life?.alive);
     const here = universe.hosts.filter((host) => host !== this.#absent);
     for (const host of here) {
