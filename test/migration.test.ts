@@ -34,6 +34,11 @@ async function moved(from: string, to: string, name = "db01"): Promise<void> {
   assert.equal(code, 0, stderr);
   await lab.check(name, to);
 }
+/** Processes of the channel program in a VIOS's namespace. */
+async function moversIn(namespace: string): Promise<number[]> {
+  const pids = (await run(["ip", "netns", "pids", namespace])).split("\n").filter((pid) => pid !== "").map(Number);
+  return pids.filter((pid) => fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0")[0]!.endsWith("/mover"));
+}
 /** The second try after a failure: there and back. */
 async function secondTry(): Promise<void> {
   await moved("ms01", "ms02");
@@ -136,6 +141,23 @@ test("the connection between the movers is cut during the copy", async () => {
   assert.equal(code, 1);
   assert.match(stderr, /^HSCLA2CF .*mover/);
   await lab.check("db01", "ms01");
+  await secondTry();
+});
+
+test("a mover of a direct channel is killed during the copy", async () => {
+  for (const system of ["ms01", "ms02"]) {
+    await lab.slow("ms01", "vios2");
+    const copy = await lab.beginCopy("db01", "ms01", "ms02", "vios2");
+    assert.equal(await lab.operator.quiet("lslparmigr -r lpar -m ms01 --filter lpar_names=db01 -F openlpm_way"), "direct\n");
+    const [mover, ...more] = await moversIn(lab.vios(system, "vios2").namespace);
+    assert.ok(mover && more.length === 0, `one mover on ${system}`);
+    process.kill(mover, "SIGKILL");
+    const { code, stderr } = await copy.ended;
+    await lab.fast("ms01", "vios2");
+    assert.equal(code, 1);
+    assert.match(stderr, /^HSCLA2CF /);
+    await lab.check("db01", "ms01");
+  }
   await secondTry();
 });
 

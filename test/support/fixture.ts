@@ -43,9 +43,9 @@ export class Fixture extends Subjects {
     return fast(this.vios(system, vios));
   }
 
-  /** Begins a migration and waits until its copy runs. */
-  async beginCopy(name: string, from: string, to: string): Promise<{ readonly ended: Promise<{ code: number; stdout: string; stderr: string }>; readonly bytes: () => Promise<number> }> {
-    const ended = this.operator.run(`migrlpar -o m -m ${from} -t ${to} -p ${name}`);
+  /** Begins a migration, through the movers of these Virtual I/O Servers if they are named, and waits until its copy runs. */
+  async beginCopy(name: string, from: string, to: string, vios?: string): Promise<{ readonly ended: Promise<{ code: number; stdout: string; stderr: string }>; readonly bytes: () => Promise<number> }> {
+    const ended = this.operator.run(`migrlpar -o m -m ${from} -t ${to} -p ${name}${vios === undefined ? "" : ` -i "source_msp_name=${vios},dest_msp_name=${vios}"`}`);
     const bytes = async () => Number((await this.operator.run(`lslparmigr -r lpar -m ${from} --filter lpar_names=${name} -F bytes_transmitted`)).stdout.trim());
     await until(async () => ((await bytes()) > 1 << 20 ? true : undefined), { what: "the copy to run", deadlineMs: 30_000, everyMs: 50 });
     return { ended, bytes };
