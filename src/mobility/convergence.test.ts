@@ -63,6 +63,12 @@ test("no copy goes on for ever: random rounds end within the policy's bound", ()
   }
 });
 
+test("limits that contradict each other are refused", () => {
+  assert.equal(ConvergencePolicy.safeParse({ throttle: { initialPercent: 50, maxPercent: 49 } }).success, false);
+  assert.equal(ConvergencePolicy.safeParse({ throttle: { initialPercent: 50, maxPercent: 50 } }).success, true);
+  assert.deepEqual(ConvergencePolicy.parse({ throttle: null }).throttle, null);
+});
+
 test("the message has the numbers and what to do", () => {
   const { message, action } = copyFailure("db01", { kind: "stalled", rounds: 21, roundBytes: 100 * MIB, throttlePercent: 80 }, 25 * MIB);
   assert.equal(message, "Partition db01 changes its memory faster than the link carries it: each of the last of 21 rounds left 100 MiB to send, at 25 MiB a second, with the partition slowed down by 80 %. It runs on the source.");

@@ -74,7 +74,7 @@ export const ConvergencePolicy = z.strictObject({
   /** the partition is stopped when the rest fits into this; lpm-process 2.6 has 300 ms as the default */
   downtimeMs: z.number().int().min(1).max(2_000).default(300),
   /** slows a partition down that changes more than half of what is sent in a round: first by `initialPercent`, then by `stepPercent` more, up to `maxPercent`; null: never */
-  throttle: z.strictObject({ initialPercent: Percent.default(20), stepPercent: Percent.default(10), maxPercent: Percent.default(80) }).nullable().default({ initialPercent: 20, stepPercent: 10, maxPercent: 80 }),
+  throttle: z.strictObject({ initialPercent: Percent.default(20), stepPercent: Percent.default(10), maxPercent: Percent.default(80) }).refine((one) => one.initialPercent <= one.maxPercent, "maxPercent is below initialPercent").nullable().default({ initialPercent: 20, stepPercent: 10, maxPercent: 80 }),
   /** given up when no round was smaller than those before for so many rounds and seconds since the last step of slowing */
   stallRounds: z.number().int().min(2).max(1_000).default(8),
   stallSeconds: z.number().int().min(1).max(3_600).default(30),
