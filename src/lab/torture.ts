@@ -10,7 +10,7 @@ import { CASES, type FaultCase } from "./faults.js";
 import { downLab, labExists, upLab } from "./lab.js";
 import { LabDescription } from "./plan.js";
 import { Subjects } from "./subjects.js";
-import { Trials } from "./trial.js";
+import { recordTimes, Trials, type Measured } from "./trial.js";
 
 const HELP = `Usage: openlpm torture [--minutes N] [--seed S] [--iterations N] [--name LAB] [--keep]
 
@@ -69,6 +69,7 @@ export async function torture(options: TortureOptions): Promise<number> {
   const lab = await upLab({ name, say, description: LabDescription.parse({ faults: true }) });
   const subjects = new Subjects(lab);
   const trials = new Trials(subjects);
+  const measured: Measured[] = [];
   let failed = false;
   try {
     await Promise.all(NAMES.map((one, lun) => trials.partition(one, lab.systems[lun]!.name, lun)));
@@ -86,6 +87,7 @@ export async function torture(options: TortureOptions): Promise<number> {
       const where = `${partition} ${trials.home(partition)}`;
       try {
         const { answeredMs, recoveredMs } = row ? await trials.try(partition, row) : { answeredMs: 0, recoveredMs: await peacefully(trials, partition) };
+        if (row) measured.push({ fault: row.fault, at: row.at, answeredMs, recoveredMs });
         const what = row ? `${row.fault} at ${row.at}: ${row.ending}` : "moves in peace";
         done.set(what, (done.get(what) ?? 0) + 1);
         say(`${String(iteration).padStart(4)}  ${where}  ${what.padEnd(48)} answered ${answeredMs} ms, ${recoveredMs === null ? "boots again" : `well after ${recoveredMs} ms`} (${Math.round(performance.now() - begun)} ms in all)`);
@@ -107,6 +109,7 @@ export async function torture(options: TortureOptions): Promise<number> {
     for (const [what, count] of kinds) say(`  ${String(count).padStart(3)}  ${what}`);
     return failed ? 1 : 0;
   } finally {
+    recordTimes(measured);
     subjects.kill();
     if (failed && options.keep) say(`The laboratory stays up: ./openlpm lab status --name ${name}; ./openlpm lab down --name ${name}`);
     else await downLab({ name, say });

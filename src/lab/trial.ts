@@ -3,9 +3,10 @@
  * left, whether the LUN has every acknowledged write, and a second try. Throws with all that is not as the row says.
  */
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { until } from "../kit/wait.js";
 import { findPartitions } from "./checker.js";
-import { attempt, moveLine, type Attempt, type FaultCase, type Stage } from "./faults.js";
+import { attempt, CASES, moveLine, type Attempt, type FaultCase, type Stage } from "./faults.js";
 import type { Subjects } from "./subjects.js";
 
 /** A migration that a fault delays is over within this, whichever way. */
@@ -22,6 +23,15 @@ export interface TrialResult {
 export interface Measured extends TrialResult {
   readonly fault: string;
   readonly at: string;
+}
+
+/** `OPENLPM_RELIABILITY=docs/reliability.json` keeps the times that docs/reliability.md prints; rows that were not tried keep theirs. */
+export function recordTimes(measured: readonly Measured[]): void {
+  const file = process.env["OPENLPM_RELIABILITY"];
+  if (file === undefined) return;
+  const before = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Measured[]) : [];
+  const rows = CASES.flatMap((row) => [[...measured].reverse(), before].flatMap((all) => all.filter((one) => one.fault === row.fault && one.at === row.at)).slice(0, 1));
+  fs.writeFileSync(file, `[\n${rows.map((one) => JSON.stringify(one)).join(",\n")}\n]\n`);
 }
 
 export class Trials {

@@ -1,9 +1,8 @@
 /** Rows of the fault table (src/lab/faults.ts) as tests in one laboratory: what test/faults-*.test.ts share. */
 import assert from "node:assert/strict";
-import fs from "node:fs";
 import { after, before, test } from "node:test";
-import { CASES, type FaultCase } from "../../src/lab/faults.js";
-import { Trials, type Measured } from "../../src/lab/trial.js";
+import type { FaultCase } from "../../src/lab/faults.js";
+import { recordTimes, Trials, type Measured } from "../../src/lab/trial.js";
 import { Fixture } from "./fixture.js";
 
 export interface FaultSuite {
@@ -28,9 +27,7 @@ export function faultSuite(name: string, rows: readonly FaultCase[]): FaultSuite
     await Promise.all([trials.partition("db01", "ms01", 0), trials.partition("db02", "ms01", 1)]);
   });
   after(() => lab.down());
-  // `OPENLPM_RELIABILITY=docs/reliability.json ./openlpm test faults` records the times that docs/reliability.md prints; rows that were not tried keep theirs.
-  const record = process.env["OPENLPM_RELIABILITY"];
-  if (record !== undefined) after(() => keep(record, measured));
+  after(() => recordTimes(measured));
 
   const fatal = rows.filter((row) => row.ending.startsWith("lost"));
   const others = rows.filter((row) => !fatal.includes(row));
@@ -56,10 +53,4 @@ export function faultSuite(name: string, rows: readonly FaultCase[]): FaultSuite
       });
     },
   };
-}
-
-function keep(file: string, measured: readonly Measured[]): void {
-  const before = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Measured[]) : [];
-  const rows = CASES.flatMap((row) => [measured, before].flatMap((all) => all.filter((one) => one.fault === row.fault && one.at === row.at)).slice(0, 1));
-  fs.writeFileSync(file, `[\n${rows.map((one) => JSON.stringify(one)).join(",\n")}\n]\n`);
 }
