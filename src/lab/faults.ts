@@ -168,20 +168,22 @@ const staying = (moments: readonly Moment[] = EVERY): Partial<Record<Moment, End
 export const CASES: readonly FaultCase[] = [
   ...cases("destinationQemu", { ...staying(), loaded: "stays", owned: "lostOnDestination" }),
   ...cases("destinationVios", { ...staying(), loaded: "stays", owned: "moves" }),
-  ...cases("sourceQemu", { prepare: "lostOnSource", handOver: "lostOnSource", loaded: "moves" }),
-  ...cases("sourceVios", { suspend: "stays", loaded: "moves" }),
-  ...cases("sourceMover", staying(["copy"])),
+  ...cases("sourceQemu", { prepare: "lostOnSource", copy: "lostOnSource", suspend: "lostOnSource", handOver: "lostOnSource", loaded: "moves" }),
+  ...cases("sourceVios", { ...staying(["prepare", "copy", "suspend"]), handOver: "moves", loaded: "moves" }),
+  ...cases("sourceMover", staying()),
+  ...cases("destinationMover", staying()),
   ...cases("sourceMoverVios", staying()),
   ...cases("destinationMoverVios", staying()),
   ...cases("moverLink", staying()),
-  ...cases("sourceMoverHung", staying(["copy", "handOver"])),
-  ...cases("destinationMoverHung", staying(["prepare", "copy", "handOver"])),
+  ...cases("sourceMoverHung", staying()),
+  ...cases("destinationMoverHung", staying()),
   ...cases("destinationQemuHung", staying(["copy", "handOver"])),
   // The native programs stream on without the process that started them; what hangs is ended and its mover with it, when the migration is over or its peer misses it.
-  ...cases("sourceViosHung", { copy: "moves" }),
-  ...cases("console", { prepare: "moves" }),
-  ...cases("sourceSystem", { handOver: "moves" }),
-  ...cases("destinationSystem", { copy: "moves", loaded: "moves" }),
+  ...cases("sourceViosHung", { prepare: "moves", copy: "moves" }),
+  ...cases("destinationViosHung", { prepare: "moves", copy: "moves" }),
+  ...cases("console", { prepare: "moves", copy: "moves", confirm: "moves" }),
+  ...cases("sourceSystem", { copy: "stays", suspend: "stays", handOver: "moves" }),
+  ...cases("destinationSystem", { copy: "moves", loaded: "moves", owned: "moves" }),
 ];
 
 const sideOf = (stage: Stage, point: HoldPoint): System => (HOLD_POINTS[point].side === "source" ? stage.from : stage.to);

@@ -270,7 +270,7 @@ export class SourceSide {
       } else if (ownership?.kind === "owner" && row.outcome === "alone") {
         await this.#hypervisor.endProcess(record.source.lparId);
       } else if (ownership?.kind === "owner") {
-        this.#records.failing(record.id, new OlpmError("migration-failed", "The managed system's process was restarted during the copy.", { hsc: "HSCLA2CF", retryable: true }));
+        this.#records.failing(record.id, new OlpmError("migration-failed", "The managed system's process was restarted during the copy.", { hsc: "HSCLA2CF", action: "Try again.", retryable: true }));
         await this.#runHere(record, running.outgoing);
       }
     };
