@@ -39,6 +39,7 @@ const REST_MS_MAX = 20_000;
 
 type Outcome = "owned" | "declined";
 const DECLINED_BY_RECOVERY = () => new OlpmError("migration-failed", "The destination had not taken the partition's state and declined it in a recovery.", { hsc: "HSCLA2CF" });
+const ENDED = () => new OlpmError("migration-failed", "its process has ended", { hsc: "HSCLA2CF" });
 type Released = { readonly stoppedForMs: number; readonly at: number };
 
 /** What lives only as long as this process. */
@@ -51,6 +52,8 @@ interface Waiting {
   /** true when the LUNs are open, as far as this process knows */
   gates: Promise<boolean> | undefined;
   watching: Promise<void> | undefined;
+  /** the giving up that is under way; whoever wants it too waits for this one */
+  declining: Promise<void> | undefined;
   lost: OlpmError | undefined;
   /** it is given up here: the LUNs are not opened any more */
   closing: boolean;
@@ -186,6 +189,7 @@ export class DestinationSide {
     waiting.abort.abort(new OlpmError("aborted", "the migration was undone"));
     try {
       await waiting.watching;
+      await waiting.declining?.catch(() => undefined); // what it did not bring about is done below
       this.#assertNotOwned(id, lparId); // the state may have become complete while we waited
       await waiting.gates; // an opening that is under way must not come after what follows
       await this.#takeDown(row.record);
@@ -326,7 +330,14 @@ export class DestinationSide {
       // The record is durable before the partition runs; a crash in between left it stopped here, and it is ours. What runs is only counted.
       const waiting = this.#waitingOf(record.id);
       const state = await this.#hypervisor.process(lparId)?.state();
-      if (state === "loaded") waiting.watching ??= this.#run(record, null).then(() => undefined, (error: unknown) => this.#hypervisor.log.error({ err: error, migration_id: record.id }, "an owned partition could not be run"));
+      if (state === "loaded")
+        waiting.watching ??= this.#run(record, null).then(
+          () => undefined,
+          (error: unknown) => {
+            this.#hypervisor.log.error({ err: error, migration_id: record.id }, "an owned partition could not be run");
+            return this.#decline(record.id, toOlpmError(error, "running the partition"));
+          },
+        );
       else this.#records.enter(record.id, "confirm");
     } else if (ownership?.kind === "reserved" && !this.#heldBack(record)) {
       const process = this.#hypervisor.process(lparId);
@@ -409,11 +420,11 @@ export class DestinationSide {
   async #run(record: MigrationRecord, released: Released | null): Promise<number | null> {
     const { lparId } = record.destination;
     const process = this.#hypervisor.process(lparId);
-    if (!process) throw new OlpmError("wrong-state", "the partition's process has ended");
+    if (!process) throw ENDED();
     // The LUNs are open by now, unless opening them early failed.
     let open = await this.#waitingOf(record.id).gates;
     await this.#untilDone("the partition could not run yet", record, async () => {
-      if (!this.#hypervisor.process(lparId)) throw new OlpmError("aborted", "the partition's process has ended");
+      if (!this.#hypervisor.process(lparId)) throw ENDED();
       if (open !== true) await this.#hypervisor.setGates(lparId, "open");
       open = true;
       await process.run();
@@ -424,30 +435,46 @@ export class DestinationSide {
     return stoppedMs;
   }
 
-  /** Ends what could run or write here, then says durably that this side never will. The order matters. */
-  async #decline(id: string, error: OlpmError): Promise<void> {
+  /** Ends what could run or write here, then says durably that this side never will. Asked again while it is at it, it is the same. */
+  #decline(id: string, error: OlpmError): Promise<void> {
+    const waiting = this.#waitingOf(id);
+    return (waiting.declining ??= this.#giveUp(id, waiting, error).finally(() => (waiting.declining = undefined)));
+  }
+
+  /** The order matters. @throws aborted when the partition has been taken down by an undo */
+  async #giveUp(id: string, waiting: Waiting, error: OlpmError): Promise<void> {
     const { record } = this.#records.get(id);
     const { lparId } = record.destination;
-    if (this.#hypervisor.row(lparId).ownership.kind === "owner") {
+    if (this.#hypervisor.store.lpar(lparId)?.ownership.kind === "owner" && this.#records.get(id).outcome === "owned") {
       // Owned already: nothing here may be given back. The partition stands; the record says why.
       const { name } = this.#hypervisor.config;
       const stands = new OlpmError(error.code, `Partition ${record.lparName} belongs to ${name} now, where it does not run: ${error.message}.`, { hsc: "OLPM-R02", action: `Activate it there: chsysstate -m ${name} -r lpar -o on -n ${record.lparName}.` });
       this.#records.change(id, (now) => ({ ...now, error: now.error ?? asMigrationError(stands) }));
-      this.#waitingOf(id).decide("owned");
+      waiting.decide("owned");
       return;
     }
-    this.#waitingOf(id).closing = true;
-    await this.#untilDone("the partition's process could not be ended yet", record, () => this.#hypervisor.endProcess(lparId));
-    await this.#waitingOf(id).gates; // an opening that is under way must not come after the closing
+    // The ID may belong to another partition by the time that a repeated try comes to its turn.
+    const stillHere = () => {
+      if (this.#hypervisor.store.lpar(lparId)?.migrationId !== id) throw new OlpmError("aborted", "the partition was taken down by the undo of its migration");
+    };
+    const bringAbout = (trouble: string, work: () => Promise<void>) =>
+      this.#untilDone(trouble, record, async () => {
+        stillHere();
+        await work();
+      });
+    waiting.closing = true;
+    await bringAbout("the partition's process could not be ended yet", () => this.#hypervisor.endProcess(lparId));
+    await waiting.gates; // an opening that is under way must not come after the closing
     // The source learns at once that nobody takes its stream any more.
     await this.#hypervisor.closeMover(record.destination.mspLparId, record.id, error.message).catch((cause: unknown) => this.#hypervisor.log.warn({ err: cause, migration_id: id }, "the mover could not be closed"));
-    await this.#untilDone("the LUNs could not be closed yet", record, () => this.#hypervisor.setGates(lparId, "closed"));
+    await bringAbout("the LUNs could not be closed yet", () => this.#hypervisor.setGates(lparId, "closed"));
+    stillHere();
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.own(lparId, { type: "decline", migrationId: id });
       this.#records.put({ ...this.#records.get(id), outcome: "declined" });
       this.#records.failing(id, error);
     });
-    this.#waitingOf(id).decide("declined");
+    waiting.decide("declined");
   }
 
   async #takeDown(record: MigrationRecord): Promise<void> {
@@ -469,14 +496,14 @@ export class DestinationSide {
     );
   }
 
-  /** Repeats what must be brought about; `aborted` ends it. */
+  /** Repeats what must be brought about; `aborted` and `migration-failed` end it. */
   async #untilDone(trouble: string, record: MigrationRecord, work: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
         return await work();
       } catch (thrown) {
         const error = toOlpmError(thrown, trouble);
-        if (error.code === "aborted") throw error;
+        if (error.code === "aborted" || error.code === "migration-failed") throw error;
         this.#hypervisor.log.error({ err: error, migration_id: record.id, lpar: record.lparName }, `${trouble}; trying again`);
         await delay(AGAIN_MS, undefined, this.#hypervisor.clock);
       }
@@ -554,7 +581,7 @@ export class DestinationSide {
       let hearReleased!: (released: Released) => void;
       const decided = new Promise<Outcome>((resolve) => (decide = resolve));
       const released = new Promise<Released>((resolve) => (hearReleased = resolve));
-      waiting = { abort: new AbortController(), decided, decide, released, hearReleased, gates: undefined, watching: undefined, lost: undefined, closing: false, abandoning: false };
+      waiting = { abort: new AbortController(), decided, decide, released, hearReleased, gates: undefined, watching: undefined, declining: undefined, lost: undefined, closing: false, abandoning: false };
       this.#waiting.set(id, waiting);
     }
     return waiting;
