@@ -314,7 +314,7 @@ export class SourceSide {
       this.#release(id, record.source.lparId);
       log.info({ stoppedForMs: Math.round(this.#hypervisor.clock.now() - stoppedAt) }, "partition handed over to the destination");
     } catch (thrown) {
-      const error = toOlpmError(thrown, "copying the partition");
+      const error = await this.#causeOf(record, thrown);
       log.warn({ err: error }, "migration failed before the hand-over; the partition runs on here");
       peer.close();
       this.#records.failing(id, error);
@@ -325,6 +325,13 @@ export class SourceSide {
     }
     await this.#hypervisor.hold("handOver");
     await this.#afterRelease(id, outgoing, peer, sent, stoppedAt);
+  }
+
+  /** What ended the copy: the loss of QEMU's monitor is seen a moment before its end. */
+  async #causeOf(record: MigrationRecord, thrown: unknown): Promise<OlpmError> {
+    const error = toOlpmError(thrown, "copying the partition");
+    const gone = error.code === "peer-lost" && ["none", "unknown"].includes(await processState(this.#hypervisor.process(record.source.lparId)));
+    return gone ? UNEXPECTED(`The partition ended on ${this.#hypervisor.config.name} during the migration`, SEE_WHY) : error;
   }
 
   /** An inactive migration has no state to copy: the partition is given away at once, by the same record (lpm-process 3.2, I6). */
