@@ -59,7 +59,11 @@ export class Definitions {
     return lparId;
   }
 
-  async remove({ lparId, removeServerAdapters }: Request<"lpar.remove">): Promise<void> {
+  /** One operation, so that neither a migration nor an activation begins while the VIOSes take its adapters away. */
+  async remove(params: Request<"lpar.remove">): Promise<void> {
+    await this.#hypervisor.operations.run(this.#hypervisor.view(params.lparId), "removal", () => this.#remove(params));
+  }
+  async #remove({ lparId, removeServerAdapters }: Request<"lpar.remove">): Promise<void> {
     const view = this.#changeable(lparId, "remove");
     if (view.definition.environment === "vioserver") throw new OlpmError("unsupported", `${view.definition.name} is a Virtual I/O Server of the managed system's configuration and can not be removed here.`);
     for (const mapping of removeServerAdapters ? view.storage : []) {
@@ -138,7 +142,10 @@ export class Definitions {
   }
 
   /** VLAN and switch of a client partition's adapter; the tap of a running one is joined anew. */
-  async setAdapter({ lparId, value }: Request<"adapter.set">): Promise<void> {
+  async setAdapter(params: Request<"adapter.set">): Promise<void> {
+    await this.#hypervisor.operations.run(this.#hypervisor.view(params.lparId), "change of an adapter", () => this.#setAdapter(params));
+  }
+  async #setAdapter({ lparId, value }: Request<"adapter.set">): Promise<void> {
     const view = this.#changeable(lparId, "dlpar");
     if (view.definition.environment === "vioserver") throw new OlpmError("unsupported", "The trunk adapter of a Virtual I/O Server comes from the managed system's configuration.");
     const resources = view.definition.current ?? profileOf(view, view.definition.defaultProfile).resources;

@@ -288,6 +288,10 @@ export class SystemHypervisor implements Hypervisor {
     this.#events.on("vios.lost", listener);
     return () => this.#events.off("vios.lost", listener);
   }
+  /** An operator shuts a VIOS down: to a migration that uses it, that is its loss. */
+  viosEnds(lparId: LparId): void {
+    this.#events.emit("vios.lost", lparId, new OlpmError("peer-lost", "an operator shut it down"));
+  }
   /** the operating system gave memory back after nobody waited for it any more */
   onMachineChanged(listener: (lparId: LparId) => void): () => void {
     this.#events.on("machine.changed", listener);

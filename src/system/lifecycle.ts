@@ -10,6 +10,8 @@ import { StartPolicy } from "../model/system.js";
 import { provideAdapters } from "./adapters.js";
 import { loginFc, logoutFc, withTurns } from "./fibre-channel.js";
 import { layoutAtStart } from "./dlpar-plan.js";
+import { assertNotHeldBack } from "./held-back.js";
+import { isOpen } from "./migration/records.js";
 import { collidingSlots } from "./qemu/arguments.js";
 import type { SystemHypervisor } from "./hypervisor.js";
 
@@ -103,8 +105,7 @@ export class Lifecycle {
   async #activateClient(view: LparView, params: Activation): Promise<void> {
     const hypervisor = this.#hypervisor;
     const { lparId } = view;
-    if (hypervisor.store.heldBack().includes(view.definition.uuid))
-      throw new OlpmError("wrong-state", `The partition ${view.definition.name} was brought back from a backup, and may run elsewhere since.`, { action: `Look for it on the other systems; where it runs nowhere, openlpm restore --confirm ${view.definition.name} on this system's host lets it go.` });
+    assertNotHeldBack(hypervisor.store, view.definition);
     const resources = withTurns(this.#configuration(view, params.profile), view.definition.current);
     const slots = [...resources.scsi, ...resources.fc, ...resources.ethernet].map((adapter) => adapter.slot);
     const colliding = collidingSlots(slots);
@@ -190,13 +191,27 @@ export class Lifecycle {
     }
   }
 
+  /** Migrations that can not do without the VIOS: it carries the stream, or serves the partition that moves. */
+  #migrationsOver(viosLparId: LparId): string[] {
+    const { store } = this.#hypervisor;
+    const open = store.migrations().filter(isOpen).map(({ record }) => ({ record, here: record.role === "source" ? record.source : record.destination }));
+    const served = (lparId: LparId) => store.lpar(lparId) !== undefined && [...this.#hypervisor.view(lparId).storage, ...this.#hypervisor.row(lparId).storage, ...this.#hypervisor.view(lparId).fc].some((mapping) => mapping.viosLparId === viosLparId);
+    return open.filter(({ here }) => here.mspLparId === viosLparId || served(here.lparId)).map(({ record }) => record.lparName);
+  }
+
+  /** @throws OlpmError conflict when a migration uses it and it is not to end at once: then the migration fails and its partition stays where it is */
   async #shutdownVios({ lparId, how, restart }: Shutdown): Promise<void> {
     const hypervisor = this.#hypervisor;
+    const moving = how === "immediate" ? [] : this.#migrationsOver(lparId);
+    if (moving.length > 0) throw new OlpmError("conflict", `The Virtual I/O Server ${hypervisor.row(lparId).definition.name} is used by the migration of ${moving.join(", ")}.`, { hsc: "OLPM-P02", action: "Wait until it ends, or stop it with migrlpar -o s. With --immed the Virtual I/O Server ends all the same, and the migration fails.", retryable: true });
     hypervisor.setTransition(lparId, "shutting-down");
     try {
+      // Before it ends, so that nothing is handed over to it any more; and after it, for a migration that began meanwhile.
+      hypervisor.viosEnds(lparId);
       await hypervisor.network.removeTrunk(lparId, hypervisor.trunkOf(lparId).vlanId);
       await hypervisor.supervisor.stop(lparId, how === "immediate" ? "immediate" : "clean");
       hypervisor.update(lparId, (row) => ({ ...row, power: "off", failed: false }));
+      hypervisor.viosEnds(lparId);
       await hypervisor.arrangeTrunks();
     } finally {
       hypervisor.setTransition(lparId, null);

@@ -74,6 +74,7 @@ export class Recovery {
         await source.learn(id);
         break;
       case "source.takeBack":
+        await this.#assertDestinationLost(records.get(id));
         await source.takeBack(id);
         break;
       case "source.endFailed":
@@ -108,6 +109,17 @@ export class Recovery {
   /** What the source says of a migration of which this system is the destination; null when it can not be asked. */
   async askSource(row: MigrationRow): Promise<SourceFacts | null> {
     return (await this.#ask(row, "source")) as SourceFacts | null;
+  }
+
+  /**
+   * A console that can not reach the destination says little: it may only not manage it. What this system itself can reach and knows of the partition is not lost.
+   * @throws OlpmError wrong-state with what the destination said
+   */
+  async #assertDestinationLost(row: MigrationRow): Promise<void> {
+    const theirs = (await this.#ask(row, "destination", true)) as DestinationFacts | null;
+    if (theirs === null || theirs.state === "none") return;
+    const { lparName, destination } = row.record;
+    throw new OlpmError("wrong-state", `${destination.system} is not lost: it answers ${this.#options.hypervisor.config.name} that partition ${lparName} is ${theirs.state} there (process ${theirs.process}${theirs.detail === "" ? "" : `; ${theirs.detail}`}).`, { action: "Recover it without --force, on a console that manages both systems: the destination has the word." });
   }
 
   /** Looks after the open migrations for as long as this process lives. */
@@ -149,12 +161,14 @@ export class Recovery {
     if (step?.startsWith(`${role}.`)) await this.settle(id, step);
   }
 
-  async #ask(row: MigrationRow, role: "source" | "destination"): Promise<SideFacts | null> {
+  /** null when it can not be asked. `strict`: an answer that is an error is an answer, and thrown. */
+  async #ask(row: MigrationRow, role: "source" | "destination", strict = false): Promise<SideFacts | null> {
     if (!row.peer) return null;
     const peer = this.#options.parts.connect(row.peer, this.#options.hypervisor.log);
     try {
       return await peer.client.call("handover.facts", { id: row.record.id, role }, { deadlineMs: ASK_MS_MAX });
-    } catch {
+    } catch (error) {
+      if (strict && error instanceof OlpmError && error.reportedBy !== undefined) throw error;
       return null;
     } finally {
       peer.close();

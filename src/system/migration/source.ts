@@ -22,6 +22,7 @@ import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
 import type { HandoverOutcome } from "../../wire/system-system.js";
 import type { Hypervisor } from "../contract.js";
 import { layoutOf } from "../dlpar-plan.js";
+import { assertNotHeldBack } from "../held-back.js";
 import type { OutgoingMigration, PartitionProcess } from "../qemu/contract.js";
 import type { MigrationRow } from "../store.js";
 import { copyFailure, watchCopy, type CopyWatch } from "../../mobility/convergence.js";
@@ -54,6 +55,8 @@ const COUNT_MS_MAX = 1_000;
 const STOPPED = () => new OlpmError("aborted", "The migration was stopped by the user.", { hsc: "HSCLA2CF" });
 const UNEXPECTED = (detail: string, action: string) => new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}.`, { hsc: "HSCLA2CF", action, retryable: true });
 const SEE_WHY = "See why it ended, activate it with chsysstate -r lpar -o on, then try again.";
+const SEE_NETWORK = "Check the network between the mover service partitions and the destination's state, then try again.";
+const NOTHING_MOVED = () => UNEXPECTED(`No byte moved between the hypervisors for ${STALL_MS_MAX / 1_000} s`, SEE_NETWORK);
 const LOCKED = (name: string) => new OlpmError("conflict", `Partition ${name} is in another migration.`, { hsc: "OLPM-VG10", action: "Wait until it ends, stop it with migrlpar -o s, or recover it with migrlpar -o r." });
 
 /** What lives only as long as this process; the durable part is the record. */
@@ -89,6 +92,8 @@ export class SourceSide {
     if (row.migrationId !== null) throw LOCKED(row.definition.name);
     if (row.ownership.kind !== "owner") throw new OlpmError("wrong-state", `Partition ${row.definition.name} does not belong to this system (${row.ownership.kind}).`, { hsc: "OLPM-VP03" });
     if (!lparCan(params.type === "active" ? "migrateActive" : "migrateInactive", view.state)) throw new OlpmError("wrong-state", `Partition ${row.definition.name} is ${view.state}; it can not be moved in that state.`, { hsc: "OLPM-VP03" });
+    // Its destination would start what may run on a third system.
+    assertNotHeldBack(hypervisor.store, row.definition);
     const operation = hypervisor.operation(params.lparId);
     if (operation !== undefined) throw new OlpmError("conflict", `Another operation (${operation}) is under way for partition ${row.definition.name}.`, { hsc: "OLPM-VP25", action: "Wait until it ends.", retryable: true });
     const busy = this.#records.open().filter((open) => open.record.type === params.type).length;
@@ -371,13 +376,18 @@ export class SourceSide {
   /** Samples the copy: for people, and to see whether it comes to its end (mobility/convergence.ts). */
   async #follow(id: string, outgoing: OutgoingMigration, over: AbortSignal, giveUp: (error: OlpmError) => void): Promise<void> {
     let watch: CopyWatch | undefined;
+    // The movers tell of a stall too; one that is gone tells of nothing.
+    let moved = { bytes: -1, at: this.#hypervisor.clock.now() };
     for (; !over.aborted; await delay(PROGRESS_MS, over, this.#hypervisor.clock)) {
       const sample = await outgoing.sample().catch(() => undefined); // QEMU is busy; the copy's own outcome comes from reachSwitchover
       if (!sample || over.aborted) continue;
       const { status, ...progress } = sample;
       this.#records.progress(id, { ...progress, bytesOnLink: this.#runningOf(id).bytesOnLink });
+      const now = this.#hypervisor.clock.now();
+      if (progress.bytesSent !== moved.bytes || (status !== "active" && status !== "setup")) moved = { bytes: progress.bytesSent, at: now };
+      else if (now - moved.at > STALL_MS_MAX) return giveUp(NOTHING_MOVED());
       if (status !== "active") continue;
-      const next = watchCopy(watch, { at: this.#hypervisor.clock.now(), ...progress }, this.#hypervisor.config.migration);
+      const next = watchCopy(watch, { at: now, ...progress }, this.#hypervisor.config.migration);
       watch = next.watch;
       if (next.verdict.kind === "goesOn") continue;
       const { message, action } = copyFailure(this.#records.get(id).record.lparName, next.verdict, progress.rate);
@@ -513,11 +523,10 @@ export class SourceSide {
       this.#hypervisor.vios(mspId).client.on("mover.changed", (state) => {
         if (state.id !== record.id || state.side !== "source") return;
         this.#runningOf(record.id).bytesOnLink = state.bytesOnLink;
-        const action = "Check the network between the mover service partitions and the destination's state, then try again.";
-        if (state.state === "failed") fail(`The mover on ${mspName ?? mspId} lost the stream: ${state.detail}`, action);
+        if (state.state === "failed") fail(`The mover on ${mspName ?? mspId} lost the stream: ${state.detail}`, SEE_NETWORK);
         // Before the copy nothing moves; in it something always does, or somebody who should read does not.
         if (this.#records.get(record.id).record.phase !== "copy") copyingSince = undefined;
-        else if (Math.min(state.idleMs, now() - (copyingSince ??= now())) > STALL_MS_MAX) fail(`No byte moved between the hypervisors for ${STALL_MS_MAX / 1_000} s`, action);
+        else if (Math.min(state.idleMs, now() - (copyingSince ??= now())) > STALL_MS_MAX) abort.abort(NOTHING_MOVED());
       }),
       this.#hypervisor.onViosLost((lost, reason) => {
         const role = lost === mspId ? `The mover service partition ${mspName ?? mspId} of ${name} was lost` : serving.has(lost) ? `A Virtual I/O Server that serves the partition on ${name} was lost` : undefined;
