@@ -8,6 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { OlpmError } from "../kit/errors.js";
+import { isAlive } from "../kit/proc.js";
 import { run } from "../kit/run.js";
 import { mayRun } from "../model/ownership.js";
 import { readConfigFile, writePrivate } from "../wire/config-file.js";
@@ -101,9 +102,15 @@ export async function runRestore(argv: readonly string[]): Promise<number> {
     const here = configs();
     for (const [what, config] of Object.entries(here)) if (config && runs(config.runDir)) throw new OlpmError("wrong-state", `The ${what === "console" ? "console" : "managed system"} ${config.name} runs.`, { action: `Stop it first: systemctl stop openlpm-${what}.` });
     if ((here.console || here.system) && !words.has("--replace")) throw new OlpmError("already-exists", `This host has a configuration in ${ETC}.`, { action: "--replace puts the one of the backup in its place." });
+    if (manifest.system) {
+      // Before anything is put in its place: what is there instead, half of it included, holds back what it should.
+      const kept = await holdBack(path.join(stage, manifest.system.stateDir));
+      const restored = readConfigFile(path.join(stage, SYSTEM_CONFIG_FILE), SystemConfig, { of: "a managed system", verb: "join" });
+      const strangers = strangersIn([...new Set([restored.runDir, ...(here.system ? [here.system.runDir] : [])])], kept);
+      if (strangers.length > 0) throw new OlpmError("wrong-state", `Partitions run on this host that the backup does not know: ${strangers.join(", ")}.`, { action: "Bring the managed system back without a restore and move them away or shut them down; or take a backup that knows them." });
+    }
     const places = [ETC, ...(manifest.console ? [manifest.console.stateDir] : []), ...(manifest.system ? [manifest.system.stateDir] : [])];
     for (const place of places) await bringBack(stage, place);
-    if (manifest.system) await holdBack(manifest.system.stateDir);
     process.stdout.write(`restored: ${summary(manifest)}\n`);
     if (manifest.system && manifest.system.partitions.length > 0) process.stdout.write(`Not activated until confirmed: ${manifest.system.partitions.join(", ")}. For each that runs on no other system: openlpm restore --confirm NAME\n`);
     return 0;
@@ -112,15 +119,37 @@ export async function runRestore(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Partitions that this system owns or is about to take, by what the backup knows, are held back. */
-async function holdBack(stateDir: string): Promise<void> {
+/** In the database below `stateDir`, partitions that its system owns or is about to take are held back. Gives all of its partitions. */
+async function holdBack(stateDir: string): Promise<Known[]> {
   const store = new Store(stateDir);
   try {
-    store.holdBack(store.lpars().filter((row) => row.definition.environment !== "vioserver" && (mayRun(row.ownership) || row.ownership.kind === "reserved")).map((row) => row.definition.uuid));
+    const clients = store.lpars().filter((row) => row.definition.environment !== "vioserver");
+    store.holdBack(clients.filter((row) => mayRun(row.ownership) || row.ownership.kind === "reserved").map((row) => row.definition.uuid));
+    return clients.map((row) => ({ lparId: row.lparId, uuid: row.definition.uuid }));
   } finally {
     await store.close();
+    fs.rmSync(path.join(stateDir, "system.lmdb-lock"), { force: true });
   }
 }
+
+interface Known {
+  readonly lparId: number;
+  readonly uuid: string;
+}
+/** Names of partitions whose processes live in a run directory and that are not among the known ones under their ID: a restored system would not adopt them, and start over them. */
+export function strangersIn(runDirs: readonly string[], known: readonly Known[]): string[] {
+  const dirs = runDirs.filter((dir) => fs.existsSync(dir)).flatMap((dir) => fs.readdirSync(dir).filter((name) => /^p\d+$/.test(name)).map((name) => path.join(dir, name)));
+  return dirs.flatMap((dir) => {
+    const read = (name: string): unknown => (fs.existsSync(path.join(dir, name)) ? JSON.parse(fs.readFileSync(path.join(dir, name), "utf8")) : undefined);
+    const identity = Identity.safeParse(read("pid.json"));
+    if (!identity.success || !isAlive(identity.data)) return [];
+    const spec = Spec.safeParse(read("spec.json"));
+    if (!spec.success) return [dir];
+    return known.some(({ lparId, uuid }) => uuid === spec.data.uuid && path.basename(dir) === `p${lparId}`) ? [] : [`${spec.data.name} (${dir})`];
+  });
+}
+const Identity = z.object({ pid: z.number(), startTime: z.string() });
+const Spec = z.object({ name: z.string(), uuid: z.string() });
 
 async function confirm(name: string): Promise<number> {
   const { system } = configs();
