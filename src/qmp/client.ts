@@ -1,6 +1,8 @@
 /**
  * QMP, QEMU's machine protocol, over a unix socket: greeting, capabilities, commands one after the other, events. QEMU answers commands in order.
  * A timeout and the loss of QEMU are different errors, since callers act differently on them. Source: QEMU docs/interop/qmp-spec.
+ *
+ *   (attach) connecting, again and again -> greeted -> ready -> lost
  */
 import net from "node:net";
 import { OlpmError } from "../kit/errors.js";
@@ -20,6 +22,10 @@ interface Waiting {
 /** Commands that wait for something inside QEMU get more than the others. */
 const DEADLINE_MS: Readonly<Record<string, number>> = { cont: 20_000, stop: 20_000, "blockdev-add": 20_000, migrate_cancel: 20_000 };
 const DEADLINE_MS_DEFAULT = 10_000;
+/** A QEMU that is busy or blocked in a write greets nobody; that is no reason to keep every caller waiting. */
+const READY_MS_MAX = 2_000;
+/** QEMU's monitor has a short queue of connections, which earlier tries may fill for a while. */
+const CONNECT_AGAIN_MS = 250;
 /** Asked so often that they would drown everything else in the transcript. */
 const CHATTY = new Set(["query-migrate", "query-status"]);
 const TRANSCRIPT_LINES_MAX = 200;
@@ -27,55 +33,48 @@ const TRANSCRIPT_LINES_MAX = 200;
 const LINE_BYTES_MAX = 4 << 20;
 
 export class QmpClient {
-  readonly #socket: net.Socket;
+  #socket!: net.Socket;
+  readonly #path: string;
   readonly #waiting: Waiting[] = [];
   readonly #listeners = new Set<(event: QmpEvent) => void>();
   readonly #transcript: string[] = [];
   #text = "";
   #lost: OlpmError | undefined;
+  #again: NodeJS.Timeout | undefined;
   #greet!: () => void;
-  readonly #greeted = new Promise<void>((resolve) => (this.#greet = resolve));
+  #beReady!: () => void;
+  #isReady = false;
+  readonly #ready = new Promise<void>((resolve) => (this.#beReady = resolve));
   readonly closed: Promise<OlpmError>;
+  #resolveClosed!: (error: OlpmError) => void;
 
-  constructor(socket: net.Socket) {
-    this.#socket = socket;
-    this.closed = new Promise((resolve) => {
-      const lose = (why: string) => {
-        if (this.#lost) return;
-        this.#lost = new OlpmError("peer-lost", why);
-        for (const one of this.#waiting.splice(0)) one.reject(this.#lost);
-        resolve(this.#lost);
-      };
-      socket.on("close", () => lose("QEMU closed its monitor"));
-      socket.on("error", (error) => lose(`QEMU's monitor: ${error.message}`));
-    });
-    socket.setEncoding("utf8");
-    socket.on("data", (chunk: unknown) => this.#take(String(chunk)));
+  private constructor(path: string, persistent: boolean) {
+    this.#path = path;
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+    this.#open(persistent);
   }
 
   /** Connects and agrees on capabilities. @throws not-found | peer-lost | timeout */
   static async connect(path: string, deadlineMs = 10_000): Promise<QmpClient> {
-    const socket = net.connect(path);
-    const client = new QmpClient(socket);
+    const client = new QmpClient(path, false);
     try {
-      await within(Promise.race([client.#greeted, client.closed.then((error) => Promise.reject(error))]), deadlineMs, `QEMU's greeting on ${path}`);
-      await client.execute("qmp_capabilities");
+      await within(Promise.race([client.#ready, client.closed.then((error) => Promise.reject(error))]), deadlineMs, `QEMU's greeting on ${path}`);
       return client;
     } catch (error) {
-      socket.destroy();
+      client.close();
       throw error;
     }
   }
 
+  /** The monitor of a QEMU that lives but may not answer now: connects when it can. Until then commands are not sent, and end with a timeout soon; close() ends the trying. */
+  static attach(path: string): QmpClient {
+    return new QmpClient(path, true);
+  }
+
   /** @throws refused with QEMU's description | timeout | peer-lost */
   async execute(command: string, args: Readonly<Record<string, unknown>> = {}, deadlineMs = DEADLINE_MS[command] ?? DEADLINE_MS_DEFAULT): Promise<any> {
-    if (this.#lost) throw this.#lost;
-    const line = JSON.stringify({ execute: command, arguments: args });
-    if (!CHATTY.has(command)) this.#note(`> ${line}`);
-    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.push({ resolve, reject }));
-    answer.catch(() => undefined); // after a timeout nobody else looks at a late refusal
-    this.#socket.write(`${line}\n`);
-    return within(answer, deadlineMs, `QEMU's answer to ${command}`);
+    if (!this.#isReady && !this.#lost) await within(Promise.race([this.#ready, this.closed]), Math.min(deadlineMs, READY_MS_MAX), `QEMU's greeting on ${this.#path}`);
+    return within(this.#send(command, args), deadlineMs, `QEMU's answer to ${command}`);
   }
 
   onEvent(listener: (event: QmpEvent) => void): () => void {
@@ -90,7 +89,51 @@ export class QmpClient {
     return this.#lost === undefined;
   }
   close(): void {
+    this.#lose("QEMU's monitor was closed");
     this.#socket.destroy();
+  }
+
+  /** `persistent`: what fails before QEMU is ready is tried again. */
+  #open(persistent: boolean): void {
+    const socket = net.connect(this.#path);
+    this.#socket = socket;
+    this.#text = "";
+    const greeted = new Promise<void>((resolve) => (this.#greet = resolve));
+    const failed = (why: string) => {
+      if (socket !== this.#socket || this.#lost) return;
+      if (!persistent || this.#isReady) return this.#lose(why);
+      this.#waiting.length = 0; // nobody's but our own first command
+      clearTimeout(this.#again);
+      this.#again = setTimeout(() => this.#lost ?? this.#open(true), CONNECT_AGAIN_MS);
+      this.#again.unref();
+    };
+    socket.on("close", () => failed("QEMU closed its monitor"));
+    socket.on("error", (error) => failed(`QEMU's monitor: ${error.message}`));
+    socket.setEncoding("utf8");
+    socket.on("data", (chunk: unknown) => this.#take(String(chunk)));
+    void greeted.then(() => this.#send("qmp_capabilities", {})).then(
+      () => {
+        this.#isReady = true;
+        this.#beReady();
+      },
+      (error: unknown) => socket.destroy(error as Error),
+    );
+  }
+  #lose(why: string): void {
+    if (this.#lost) return;
+    clearTimeout(this.#again);
+    this.#lost = new OlpmError("peer-lost", why);
+    for (const one of this.#waiting.splice(0)) one.reject(this.#lost);
+    this.#resolveClosed(this.#lost);
+  }
+  #send(command: string, args: Readonly<Record<string, unknown>>): Promise<unknown> {
+    if (this.#lost) return Promise.reject(this.#lost);
+    const line = JSON.stringify({ execute: command, arguments: args });
+    if (!CHATTY.has(command)) this.#note(`> ${line}`);
+    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.push({ resolve, reject }));
+    answer.catch(() => undefined); // after a timeout nobody else looks at a late refusal
+    this.#socket.write(`${line}\n`);
+    return answer;
   }
 
   #take(chunk: string): void {

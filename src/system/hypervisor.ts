@@ -3,11 +3,13 @@
  * what is, and changes one thing at a time; what an operator asks for is made of these in lifecycle.ts, definitions.ts and migration/.
  */
 import { EventEmitter } from "node:events";
+import fs from "node:fs";
 import path from "node:path";
 import { realClock } from "../kit/clock.js";
 import { OlpmError, toOlpmError } from "../kit/errors.js";
 import { invariant } from "../kit/invariant.js";
 import type { Logger } from "../kit/log.js";
+import { Turns } from "../kit/turns.js";
 import { until } from "../kit/wait.js";
 import type { LparId, MigrationId, SlotNumber } from "../model/ids.js";
 import { LparId as LparIdSchema, SlotNumber as SlotSchema } from "../model/ids.js";
@@ -21,7 +23,7 @@ import { layoutOf } from "./dlpar-plan.js";
 import { GuestWatcher } from "./guests.js";
 import { Holds, type HoldPoint } from "./hold.js";
 import { logoutFc } from "./fibre-channel.js";
-import { devicesOf, fcOf, storageOf, withGates, withLogins, type Device } from "./mappings.js";
+import { devicesOf, fcOf, mayWrite, storageOf, withGates, withLogins, type Device } from "./mappings.js";
 import { Network, type Trunk } from "./network.js";
 import type { Accelerator } from "./qemu/accelerator.js";
 import { partitionAccount } from "./qemu/confine.js";
@@ -70,8 +72,12 @@ export class SystemHypervisor implements Hypervisor {
   readonly #bootModes = new Map<LparId, string>();
   readonly #revisions = new Map<LparId, number>();
   readonly #dirty = new Set<LparId>();
-  /** partitions of ours whose gates were closed for a hand-over: a Virtual I/O Server that comes back meanwhile must not open them */
-  readonly #shut = new Set<LparId>();
+  /** what was asked for last, while this process lives: a Virtual I/O Server that starts or comes back meanwhile must do neither more nor less */
+  readonly #gates = new Map<LparId, "open" | "closed">();
+  /** changes of gates, one after the other for each Virtual I/O Server */
+  readonly #gateTurns = new Turns();
+  /** live processes in a partition's place that are not the partition's */
+  readonly #strangers = new Map<LparId, PartitionProcess>();
   /** begins above every revision of an earlier process of this system */
   #revision = Date.now();
 
@@ -136,7 +142,7 @@ export class SystemHypervisor implements Hypervisor {
     if (error) throw error;
   }
   lowestFreeLparId(): LparId {
-    const taken = new Set<number>(this.store.lpars().map((row) => row.lparId));
+    const taken = new Set<number>([...this.store.lpars().map((row) => row.lparId), ...this.#strangers.keys()]);
     for (let id = 1; id <= LPARS_MAX; id++) if (!taken.has(id)) return LparIdSchema.parse(id);
     throw new OlpmError("limit-reached", `${this.config.name} has ${LPARS_MAX} partitions, its limit.`);
   }
@@ -186,6 +192,7 @@ export class SystemHypervisor implements Hypervisor {
     this.store.removeLpar(lparId);
     this.guests.forget(lparId);
     this.#dirty.delete(lparId);
+    this.#gates.delete(lparId);
     this.emit("lpar.removed", { lparId, revision: ++this.#revision });
     this.#revisions.delete(lparId);
     this.emit("system.changed", {});
@@ -210,9 +217,16 @@ export class SystemHypervisor implements Hypervisor {
 
   // Processes.
 
+  /** @throws OlpmError conflict: a live process of another partition has this ID's run directory and interfaces (see adoptProcesses) */
+  assertPlaceFree(lparId: LparId): void {
+    const stranger = this.#strangers.get(lparId);
+    if (stranger) throw new OlpmError("conflict", `The place of partition ID ${lparId} is taken by a process of another partition, ${stranger.spec.name} (process ${stranger.pid}).`, { action: `Find out whether ${stranger.spec.name} is needed; end its process, then try again.` });
+  }
+
   async startProcess(lparId: LparId, options: { readonly incoming: boolean; readonly bootMode?: string }): Promise<PartitionProcess> {
     invariant(!this.#processes.has(lparId), "a partition has one process");
     const row = this.row(lparId);
+    this.assertPlaceFree(lparId);
     const resources = row.definition.current;
     invariant(resources, "a partition that is started has a current configuration");
     const nics = [];
@@ -238,23 +252,21 @@ export class SystemHypervisor implements Hypervisor {
     await process?.end();
     this.#processes.delete(lparId);
     const row = this.store.lpar(lparId);
-    await this.network.unplug(lparId, (row?.definition.current?.ethernet ?? []).map((adapter) => adapter.slot));
+    if (!this.#strangers.has(lparId)) await this.network.unplug(lparId, (row?.definition.current?.ethernet ?? []).map((adapter) => adapter.slot));
     if (row) this.#changed(row);
   }
 
   async setGates(lparId: LparId, gate: "open" | "closed"): Promise<void> {
     const row = this.row(lparId);
     invariant(gate === "closed" || mayRun(row.ownership) || row.ownership.kind === "reserved", "storage is opened for its owner, or for who is taking the partition over");
-    if (gate === "closed") this.#shut.add(lparId);
-    else this.#shut.delete(lparId);
+    this.#gates.set(lparId, gate);
     const byVios = new Map<LparId, string[]>();
     for (const { viosLparId, vtd } of this.devices(row)) byVios.set(viosLparId, [...(byVios.get(viosLparId) ?? []), vtd]);
     await Promise.all(
       [...byVios].map(async ([viosLparId, names]) => {
-        const vios = this.supervisor.get(viosLparId);
-        // A VIOS that does not run writes nothing; it starts with the gates that ownership says then.
-        const lost = vios && (await vios.client.call("storage.gate", { names, gate }, { deadlineMs: GATE_MS_MAX }).then(() => false, (error: unknown) => isLost(error) || Promise.reject(toOlpmError(error, "setting gates"))));
-        if ((!vios || lost) && gate === "open") this.log.warn({ lpar: row.definition.name, viosLparId }, "a Virtual I/O Server of the partition does not run; the partition waits for it");
+        // A VIOS that does not run writes nothing; it starts with the gates that are right then.
+        const done = await this.#gateTurns.take(String(viosLparId), () => this.#sendGates(viosLparId, names, gate));
+        if (!done && gate === "open") this.log.warn({ lpar: row.definition.name, viosLparId }, "a Virtual I/O Server of the partition does not run; the partition waits for it");
       }),
     );
   }
@@ -306,19 +318,35 @@ export class SystemHypervisor implements Hypervisor {
     return () => this.#events.off("process.lost", listener);
   }
 
-  /** Finds the processes of an earlier system process again; what died meanwhile is marked so. */
+  /** Finds the processes of an earlier system process again; what died meanwhile is marked so. What is in the way of one partition holds up no other. */
   async adoptProcesses(): Promise<void> {
-    for (const row of this.store.lpars().filter((one) => one.definition.environment !== "vioserver")) {
-      const process = await this.#factory.adopt(this.#runDir(row.lparId));
-      if (process) {
-        this.#hold(row.lparId, process, process.spec.bootMode);
-        if (mayRun(row.ownership) && row.migrationId === null) this.guests.watch(row.lparId, process);
-        this.log.info({ lpar: row.definition.name, pid: process.pid }, "partition adopted");
-      } else if (row.power === "on" && mayRun(row.ownership)) {
+    const rows = this.store.lpars();
+    const clients = rows.filter((one) => one.definition.environment !== "vioserver").map((row) => ({ lparId: row.lparId, row }));
+    // An old database that was brought back may lack a partition that runs.
+    const places = fs.readdirSync(this.config.runDir).flatMap((name) => /^p([1-9]\d*)$/.exec(name)?.[1] ?? []).map(Number);
+    const unknown = places.filter((id) => id <= LPARS_MAX && !rows.some((row) => row.lparId === id)).map((id) => ({ lparId: LparIdSchema.parse(id), row: undefined }));
+    for (const { lparId, row } of [...clients, ...unknown]) await this.#adoptProcess(lparId, row).catch((error: unknown) => this.log.error({ err: error, lparId, lpar: row?.definition.name }, "a partition's process could not be adopted"));
+  }
+  async #adoptProcess(lparId: LparId, row: LparRow | undefined): Promise<void> {
+    const process = await this.#factory.adopt(this.#runDir(lparId));
+    if (process && row && process.spec.uuid === row.definition.uuid) {
+      this.#hold(lparId, process, process.spec.bootMode);
+      if (mayRun(row.ownership) && row.migrationId === null) this.guests.watch(lparId, process);
+      this.log.info({ lpar: row.definition.name, pid: process.pid }, "partition adopted");
+      return;
+    }
+    if (process) {
+      // After an old database was brought back the ID may be another partition's, or nobody's. The process and its interfaces are not ours to touch.
+      this.#strangers.set(lparId, process);
+      process.on("exit", () => this.#strangers.delete(lparId));
+      this.log.error({ lpar: row?.definition.name, uuid: row?.definition.uuid, lparId, found: { name: process.spec.name, uuid: process.spec.uuid, pid: process.pid } }, "a process of another partition is in a partition's place");
+    }
+    if (row?.power === "on" && mayRun(row.ownership)) {
+      if (!process) {
         this.log.error({ lpar: row.definition.name }, "the partition's process ended while the managed system's process was away");
-        await this.network.unplug(row.lparId, (row.definition.current?.ethernet ?? []).map((adapter) => adapter.slot));
-        this.update(row.lparId, (now) => ({ ...now, power: "off", failed: true }));
+        await this.network.unplug(lparId, (row.definition.current?.ethernet ?? []).map((adapter) => adapter.slot));
       }
+      this.update(lparId, (now) => ({ ...now, power: "off", failed: true }));
     }
   }
 
@@ -327,16 +355,23 @@ export class SystemHypervisor implements Hypervisor {
   /** Device list for a start of a VIOS, gates as ownership says now. */
   devicesFor(viosLparId: LparId): ViosDevices {
     const row = this.row(viosLparId);
-    const clients = this.store.lpars().map((client) => ({ storage: this.devices(client), mayWrite: mayRun(client.ownership) && this.#processes.has(client.lparId) && !this.#shut.has(client.lparId), present: this.#processes.has(client.lparId) || client.ownership.kind === "reserved" }));
+    const clients = this.store.lpars().map((client) => ({ storage: this.devices(client), mayWrite: mayWrite(client, this.#gates.get(client.lparId)), present: this.#processes.has(client.lparId) || client.ownership.kind === "reserved" }));
     return withGates(viosLparId, withLogins(viosLparId, row.devices ?? { disks: [], adapters: [], targets: [], fc: [] }, clients), clients);
   }
-  /** Sets the gates of a Virtual I/O Server as ownership says now, which may have changed while it started or could not be reached. */
+  /** Sets the gates of a Virtual I/O Server as they should be now, which may have changed while it started or could not be reached. */
   async settleGates(viosLparId: LparId): Promise<void> {
-    const { targets } = this.devicesFor(viosLparId);
-    for (const gate of ["closed", "open"] as const) {
-      const names = targets.filter((target) => target.gate === gate).map((target) => target.name);
-      if (names.length > 0) await this.supervisor.get(viosLparId)?.client.call("storage.gate", { names, gate }, { deadlineMs: GATE_MS_MAX });
-    }
+    await this.#gateTurns.take(String(viosLparId), async () => {
+      for (const gate of ["closed", "open"] as const) {
+        const names = this.devicesFor(viosLparId).targets.filter((target) => target.gate === gate).map((target) => target.name);
+        if (names.length > 0) await this.#sendGates(viosLparId, names, gate);
+      }
+    });
+  }
+  /** False: it does not run, or ended meanwhile. In its turn only. */
+  async #sendGates(viosLparId: LparId, names: string[], gate: "open" | "closed"): Promise<boolean> {
+    const vios = this.supervisor.get(viosLparId);
+    if (!vios) return false;
+    return vios.client.call("storage.gate", { names, gate }, { deadlineMs: GATE_MS_MAX }).then(() => true, (error: unknown) => (isLost(error) ? false : Promise.reject(toOlpmError(error, "setting gates"))));
   }
   /** All trunks of the system whose VIOS runs; the one with the lowest priority of each VLAN is made the active one. */
   async arrangeTrunks(): Promise<void> {

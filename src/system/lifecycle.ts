@@ -5,6 +5,7 @@
 import { OlpmError, toOlpmError } from "../kit/errors.js";
 import type { LparId } from "../model/ids.js";
 import { lparCan } from "../model/lpar-can.js";
+import { mayRun } from "../model/ownership.js";
 import type { BootMode, LparView, ResourceConfig } from "../model/lpar.js";
 import { StartPolicy } from "../model/system.js";
 import { provideAdapters } from "./adapters.js";
@@ -82,6 +83,27 @@ export class Lifecycle {
     }
     await hypervisor.arrangeTrunks();
   }
+  /**
+   * Ends the activations that the end of an earlier system process cut short between the start of QEMU and the first run of its processors. What stands still
+   * for another reason has run before, or waits for state, or is in a migration, and is left alone. The Virtual I/O Servers are there.
+   */
+  async finishActivations(): Promise<void> {
+    const hypervisor = this.#hypervisor;
+    for (const row of hypervisor.store.lpars()) {
+      const process = hypervisor.process(row.lparId);
+      if (!process || process.spec.incoming || !mayRun(row.ownership) || row.migrationId !== null || row.power !== "on") continue;
+      if ((await process.state().catch(() => "unknown")) !== "started") continue;
+      try {
+        assertNotHeldBack(hypervisor.store, row.definition);
+        await hypervisor.setGates(row.lparId, "open");
+        await process.run();
+        hypervisor.log.info({ lpar: row.definition.name }, "an activation that was cut short was brought to its end");
+      } catch (error) {
+        hypervisor.log.error({ err: error, lpar: row.definition.name }, "an activation that was cut short could not be brought to its end");
+        await this.#takeDown(row.lparId, true).catch((cause: unknown) => hypervisor.log.warn({ err: cause, lpar: row.definition.name }, "cleaning up after a failed activation"));
+      }
+    }
+  }
   /** Durable. */
   get startPolicy(): StartPolicy {
     return this.#hypervisor.store.fact(START_POLICY_FACT, StartPolicy) ?? "autostart";
@@ -106,6 +128,7 @@ export class Lifecycle {
     const hypervisor = this.#hypervisor;
     const { lparId } = view;
     assertNotHeldBack(hypervisor.store, view.definition);
+    hypervisor.assertPlaceFree(lparId);
     const resources = withTurns(this.#configuration(view, params.profile), view.definition.current);
     const slots = [...resources.scsi, ...resources.fc, ...resources.ethernet].map((adapter) => adapter.slot);
     const colliding = collidingSlots(slots);
@@ -128,14 +151,19 @@ export class Lifecycle {
       await process.run();
       hypervisor.guests.watch(lparId, process);
     } catch (thrown) {
-      await hypervisor.endProcess(lparId);
-      await hypervisor.setGates(lparId, "closed").catch((error: unknown) => hypervisor.log.warn({ err: error }, "closing the gates after a failed activation"));
-      await logoutFc(hypervisor, lparId);
-      hypervisor.update(lparId, (row) => ({ ...row, power: "off" }));
+      await this.#takeDown(lparId, false);
       throw toOlpmError(thrown, `activating partition ${view.definition.name}`);
     } finally {
       hypervisor.setTransition(lparId, null);
     }
+  }
+
+  async #takeDown(lparId: LparId, failed: boolean): Promise<void> {
+    const hypervisor = this.#hypervisor;
+    await hypervisor.endProcess(lparId);
+    await hypervisor.setGates(lparId, "closed").catch((error: unknown) => hypervisor.log.warn({ err: error }, "closing the gates after a failed activation"));
+    await logoutFc(hypervisor, lparId);
+    hypervisor.update(lparId, (row) => ({ ...row, power: "off", failed }));
   }
 
   /** The profile's configuration, or the current one, else the default profile's. */

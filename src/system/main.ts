@@ -49,6 +49,7 @@ export async function runSystem(argv: readonly string[]): Promise<void> {
   await hypervisor.adoptProcesses();
   await dlpar.adopt();
   await lifecycle.recover(fresh);
+  await lifecycle.finishActivations();
   await migrations.resume();
   if (fresh) await lifecycle.autoStart();
   const facts = { uuid: systemUuid(store), version: packageVersion(), qemuVersion: await qemuVersion() };

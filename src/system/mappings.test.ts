@@ -3,7 +3,7 @@ import test from "node:test";
 import type { LparId } from "../model/ids.js";
 import { ViosDevices } from "../wire/system-vios.js";
 import { db01, SHARED_RESOURCES } from "../testkit/fake-console.js";
-import { devicesOf, effectiveResources, fcOf, storageOf, withGates, withLogins } from "./mappings.js";
+import { devicesOf, effectiveResources, fcOf, mayWrite, storageOf, withGates, withLogins } from "./mappings.js";
 import { LparRow } from "./store.js";
 
 type Scsi = { slot: number; role: "client" | "server"; remoteLparId: number | null; remoteSlot: number | null };
@@ -114,4 +114,13 @@ test("a server that starts logs in only as partitions that have a process here, 
     assert.deepEqual(left.targets.map((one) => one.name), ["v"], "virtual SCSI stays");
     assert.deepEqual(left.fc.map((one) => [one.name, one.port, one.wwpn, one.clientName]), [["vfchost0", "fcs0", null, null]]);
   }
+});
+
+test("a partition's LUNs are open as asked last within what ownership allows, and after a restart for an owner that is to run", () => {
+  const own = { owner: { kind: "owner", generation: 1, migrationId: null }, reserved: { kind: "reserved", generation: 1, migrationId: "m" }, released: { kind: "released", generation: 1, migrationId: "m" } } as const;
+  const may = (kind: keyof typeof own, power: "on" | "off", asked?: "open" | "closed") => mayWrite({ ownership: own[kind], power } as unknown as LparRow, asked);
+  assert.ok(may("owner", "on"), "its process may be starting, or blocked");
+  assert.ok(may("owner", "on", "open"));
+  assert.ok(may("reserved", "off", "open"), "a partition that is being taken over is opened before it is owned");
+  for (const closed of [may("owner", "off"), may("owner", "on", "closed"), may("reserved", "off"), may("reserved", "off", "closed"), may("released", "on"), may("released", "on", "open")]) assert.ok(!closed);
 });

@@ -1,5 +1,6 @@
 /** Which LUNs a client partition's adapters reach: what its adapters say and what the VIOSes' device lists say, where both agree. Pure. */
 import type { LparId, SlotNumber } from "../model/ids.js";
+import { mayRun } from "../model/ownership.js";
 import type { FcMapping, ResourceConfig, StorageMapping } from "../model/lpar.js";
 import type { ViosDevices, ViosServerAdapter } from "../wire/system-vios.js";
 import type { LparRow } from "./store.js";
@@ -69,6 +70,10 @@ export function withLogins(viosId: LparId, devices: ViosDevices, clients: readon
   const targets = devices.targets.filter((target) => target.wwpn === undefined || wanted.has(target.name));
   return { ...devices, targets, fc: devices.fc.map((adapter) => (targets.some((target) => target.wwpn !== undefined && target.slot === adapter.slot) ? adapter : { ...adapter, wwpn: null, clientName: null })) };
 }
+
+/** Whether the LUNs of a partition are open: as this process asked last, within what ownership allows; after a restart of it, for an owner that is to run. */
+export const mayWrite = (row: Pick<LparRow, "ownership" | "power">, asked: "open" | "closed" | undefined): boolean =>
+  asked === undefined ? mayRun(row.ownership) && row.power === "on" : asked === "open" && (mayRun(row.ownership) || row.ownership.kind === "reserved");
 
 /** The device list for a VIOS that starts: every gate as the ownership of the client says, whatever it was before. */
 export function withGates(viosId: LparId, devices: ViosDevices, clients: readonly { readonly storage: readonly Pick<Device, "viosLparId" | "vtd">[]; readonly mayWrite: boolean }[]): ViosDevices {

@@ -94,14 +94,25 @@ export class ViosSupervisor {
     }
   }
 
-  /** Finds the process that an earlier system process started. False: none lives. */
+  /** Finds the process that an earlier system process started, which may be starting still. False: none lives, or none that answers: that one was ended. */
   async adopt(hardware: ViosHardware): Promise<boolean> {
     const at = this.#paths(hardware);
     if (!fs.existsSync(at.pid)) return false;
     const identity = JSON.parse(fs.readFileSync(at.pid, "utf8")) as ProcessIdentity;
+    const assertAlive = () => {
+      if (!isAlive(identity)) throw new OlpmError("peer-lost", `the process of the Virtual I/O Server ${hardware.name} ended`);
+    };
     if (!isAlive(identity)) return false;
-    await this.#connect(hardware, identity);
-    return true;
+    try {
+      await until(() => (assertAlive(), fs.existsSync(at.ready) ? true : undefined), { what: `the start of the Virtual I/O Server ${hardware.name}`, deadlineMs: START_MS_MAX, everyMs: 20 });
+      await until(() => (assertAlive(), this.#connect(hardware, identity).then(() => true, () => undefined)), { what: `the connection to the Virtual I/O Server ${hardware.name}`, deadlineMs: this.#config.viosSilenceMs, everyMs: 100 });
+      return true;
+    } catch (error) {
+      // Left alone it would serve storage that nobody controls, beside the one that is started in its place.
+      this.#log.warn({ err: error, vios: hardware.name, pid: identity.pid }, "a Virtual I/O Server of the earlier process does not answer and is ended");
+      await killAndWait(identity);
+      return false;
+    }
   }
 
   /** Ends a VIOS: cleanly, or at once. Not running counts as ended. */

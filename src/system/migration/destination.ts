@@ -282,7 +282,7 @@ export class DestinationSide {
     if (mine?.ownership.kind === "reserved" && this.#heldBack(record)) return { role: "destination", state: "none", process: "unknown", generation: null, detail: "brought back from a backup" };
     const state = mine === undefined ? "ended" : await (this.#hypervisor.process(record.destination.lparId)?.state().catch(() => "unknown" as const) ?? "ended");
     // A partition that is not activated has no state to wait for: it waits for the source's word.
-    const process = record.type === "inactive" && mine?.ownership.kind === "reserved" ? "waiting" : state === "ended" ? "none" : state === "paused" || state === "io-error" ? "stopped" : state;
+    const process = record.type === "inactive" && mine?.ownership.kind === "reserved" ? "waiting" : state === "ended" ? "none" : state === "paused" || state === "started" || state === "io-error" ? "stopped" : state;
     return { role: "destination", state: stateOf(row, mine?.ownership.kind), process, generation: record.generation, detail: detailOf(record) };
   }
 

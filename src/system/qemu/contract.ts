@@ -53,8 +53,8 @@ export interface PartitionSpec {
   readonly incoming: boolean;
 }
 
-/** QEMU's run states that matter here. `waiting`: for state; `loaded`: complete state, stopped; `paused`: stopped otherwise. */
-export type ProcessState = "waiting" | "loaded" | "running" | "paused" | "io-error" | "ended";
+/** QEMU's run states that matter here. `waiting`: for state; `loaded`: complete state, stopped; `started`: its processors never ran; `paused`: stopped otherwise. */
+export type ProcessState = "started" | "waiting" | "loaded" | "running" | "paused" | "io-error" | "ended";
 
 export interface GuestAgent {
   /** true when the agent answered within `ms` */
@@ -96,6 +96,7 @@ export interface PartitionProcess {
   readonly spec: PartitionSpec;
   readonly pid: number;
   readonly guest: GuestAgent;
+  /** @throws OlpmError timeout: it lives and does not answer, for it is blocked in a write; everything else that asks it does the same */
   state(): Promise<ProcessState>;
   /** lets the processors run. The caller holds an `owner` record. */
   run(): Promise<void>;
@@ -144,6 +145,6 @@ export interface PartitionProcess {
 export interface ProcessFactory {
   /** Starts QEMU confined and waits until its QMP answers. @throws OlpmError refused with QEMU's own words */
   start(spec: PartitionSpec): Promise<PartitionProcess>;
-  /** Finds the process that an earlier system process started in this run directory; undefined when it is gone (and cleans what it left). */
+  /** Finds the process that an earlier system process started in this run directory; undefined when it is gone (and cleans what it left). Does not wait for its answer: one that is blocked is found too. */
   adopt(dir: string): Promise<PartitionProcess | undefined>;
 }

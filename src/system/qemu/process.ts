@@ -60,7 +60,7 @@ export function createProcessFactory(options: { readonly nativeDir: string; read
     adopt: async (dir) => {
       const found = readIdentity(dir);
       forgetHolder(dir);
-      if (found && isAlive(found.identity)) return new QemuProcess(found.spec, found.identity, await QmpClient.connect(sockets(dir).qmp), options);
+      if (found && isAlive(found.identity)) return new QemuProcess(found.spec, found.identity, QmpClient.attach(sockets(dir).qmp), options);
       if (found) dropCap(capName(found.spec));
       await endHolder(dir);
       fs.rmSync(dir, { recursive: true, force: true });
@@ -111,7 +111,7 @@ async function firstAnswer(spec: PartitionSpec, identity: ProcessIdentity): Prom
   return until(
     async () => {
       if (!isAlive(identity)) throw lastWords(spec);
-      return QmpClient.connect(sockets(spec.dir).qmp, 2_000).catch((error: unknown) => {
+      return QmpClient.connect(sockets(spec.dir).qmp).catch((error: unknown) => {
         if (["not-found", "peer-lost"].includes(toOlpmError(error, "").code)) return undefined;
         throw error;
       });
@@ -192,6 +192,7 @@ class QemuProcess implements PartitionProcess {
     if (status === "inmigrate") return "waiting";
     if (status === "running") return "running";
     if (status === "io-error") return "io-error";
+    if (status === "prelaunch") return "started";
     if (!this.spec.incoming) return "paused";
     const { status: migration } = (await this.#qmp.execute("query-migrate")) as { status?: string };
     return migration === "completed" && status === "paused" ? "loaded" : "paused";
