@@ -1,6 +1,6 @@
 // The data path of a mover service partition: carries one migration stream between a hypervisor and the mover of the other system.
 //   mover send HAND-SOCKET HOST PORT WAY    fetch QEMU's channel (one descriptor by SCM_RIGHTS), connect to the peer
-//   mover receive HOST TAKE-SOCKET WAY      listen at HOST (port chosen, printed); when the peer has proved the key, give the waiting QEMU its
+//   mover receive HOST PEER TAKE-SOCKET WAY listen at HOST (port chosen, printed); when somebody at PEER has proved the key, give the waiting QEMU its
 //                                           channel (one descriptor by SCM_RIGHTS to native/channel, which answers `ok`)
 // WAY `sealed`: records as below. `direct`, for links that the operator trusts: only the greeting is sealed. The source's bytes go from QEMU's channel
 // to the link inside the kernel, and the destination's QEMU gets the connection itself. The source's QEMU does not: it would let the partition run on
@@ -33,9 +33,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { RECORD = 1 << 20, HEADER = 8, TAG = 16, KEY = 16, PIPE = 1 << 20, SOCKET_BUFFER = 256 << 10, HELLO_MS = 10000, PATIENCE_MS = 30000, WATCH_MS = 10 };
+enum { RECORD = 1 << 20, HEADER = 8, TAG = 16, KEY = 16, PIPE = 1 << 20, SOCKET_BUFFER = 256 << 10, HELLO_MS = 5000, PATIENCE_MS = 30000, WATCH_MS = 10 };
 enum type { HELLO, DATA, END };
 static const char *const GREETING[] = {"openlpm mover 1 sealed", "openlpm mover 1 direct"};
 
@@ -304,19 +305,43 @@ static int listen_for_peer(const char *host) {
   return fd;
 }
 
-// Takes the first connection that opens with the greeting under our key; anybody else is turned away.
-static int accept_peer(int listener, struct seal *in, const unsigned char *key, const char *greeting) {
-  for (;;) {
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int comes_from(const struct sockaddr_storage *from, const char *host) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (from->ss_family == AF_INET6) inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, text, sizeof text);
+  else inet_ntop(AF_INET, &((const struct sockaddr_in *)from)->sin_addr, text, sizeof text);
+  return !strcmp(text, host);
+}
+// True for a peer whose whole greeting, under our key, is there in time. Nothing is read before all of it is there, so that nobody stays by sending a byte now and then.
+static int greets(struct seal *in, int fd, const char *greeting, int64_t ms) {
+  unsigned char ahead[HEADER + 64 + TAG];
+  int whole = HEADER + (int)strlen(greeting) + TAG, one = 1;
+  enum type type;
+  uint32_t size;
+  struct pollfd come = {.fd = fd, .events = POLLIN};
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &whole, sizeof whole)) return 0;
+  if (poll(&come, 1, (int)ms) <= 0 || recv(fd, ahead, whole, MSG_PEEK | MSG_DONTWAIT) != whole) return 0;
+  memcpy(&size, ahead, 4);
+  if (ntohl(size) != strlen(greeting) || setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one)) return 0;
+  return receive_record(in, fd, &type, &size) == 1 && type == HELLO && !memcmp(in->buffer, greeting, size);
+}
+
+// Takes the first connection from the peer's address that opens with the greeting under our key; anybody else is turned away.
+static int accept_peer(int listener, const char *host, struct seal *in, const unsigned char *key, const char *greeting) {
+  for (int64_t end = now_ms() + PATIENCE_MS;;) {
     struct pollfd ready = {.fd = listener, .events = POLLIN};
-    if (poll(&ready, 1, PATIENCE_MS) <= 0) fail("no peer mover came", 0);
-    int fd = accept4(listener, 0, 0, SOCK_CLOEXEC);
+    struct sockaddr_storage from = {0};
+    socklen_t size = sizeof from;
+    int64_t left = end - now_ms();
+    if (left <= 0 || poll(&ready, 1, (int)left) <= 0) fail("no peer mover came", 0);
+    int fd = accept4(listener, (struct sockaddr *)&from, &size, SOCK_CLOEXEC);
     if (fd < 0) continue;
-    struct timeval patience = {.tv_sec = HELLO_MS / 1000}, none = {0};
-    enum type type;
-    uint32_t size;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (receive_record(in, fd, &type, &size) == 1 && type == HELLO && size == strlen(greeting) && !memcmp(in->buffer, greeting, size)) {
-      setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+    if (comes_from(&from, host) && greets(in, fd, greeting, least(HELLO_MS, end - now_ms()))) {
       tune(fd);
       return fd;
     }
@@ -348,7 +373,7 @@ int main(int argc, char **argv) {
   pthread_t counting;
   int pair[2], hypervisor, peer, source = argc == 6 && !strcmp(argv[1], "send");
   int direct = argc > 1 && !strcmp(argv[argc - 1], "direct");
-  if ((!source && !(argc == 5 && !strcmp(argv[1], "receive"))) || (!direct && strcmp(argv[argc - 1], "sealed"))) { fprintf(stderr, "usage: mover send HAND-SOCKET HOST PORT sealed|direct | receive HOST TAKE-SOCKET sealed|direct\n"); return 2; }
+  if ((!source && !(argc == 6 && !strcmp(argv[1], "receive"))) || (!direct && strcmp(argv[argc - 1], "sealed"))) { fprintf(stderr, "usage: mover send HAND-SOCKET HOST PORT sealed|direct | receive HOST PEER TAKE-SOCKET sealed|direct\n"); return 2; }
   const char *greeting = GREETING[direct];
   signal(SIGPIPE, SIG_IGN);
   for (size_t got = 0; got < sizeof keys;) {
@@ -365,12 +390,12 @@ int main(int argc, char **argv) {
     if (send_record(&out.seal, peer, HELLO, (uint32_t)strlen(greeting))) fail("greeting the peer mover", 1);
   } else {
     int listener = listen_for_peer(argv[2]);
-    peer = accept_peer(listener, &in.seal, keys, greeting);
+    peer = accept_peer(listener, argv[3], &in.seal, keys, greeting);
     close(listener);
-    if (direct) give_channel(argv[3], hypervisor = peer);
+    if (direct) give_channel(argv[4], hypervisor = peer);
     else {
       make_pair(pair);
-      give_channel(argv[3], pair[1]);
+      give_channel(argv[4], pair[1]);
       close(pair[1]);  // QEMU's end is QEMU's alone: its death is seen here
       hypervisor = pair[0];
     }

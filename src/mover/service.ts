@@ -177,9 +177,17 @@ export class MoverService {
     const { peer } = params;
     const socket = await connectTls(peer, this.#options.tls, peer.name, { deadlineMs: PAIR_MS_MAX });
     const control = new RpcPeer(socket, { self: this.#options.self, caller: peer.name, log: this.#options.log, silenceMsMax: SILENCE_MS_MAX });
+    // What was given up while this waited is nobody's any more: nothing of it may stay.
+    const assertWanted = () => {
+      if (this.#streams.get(stream.id) === stream && stream.state === "waiting") return;
+      control.destroy();
+      throw new OlpmError("aborted", stream.detail || "the mover was closed while it was being paired");
+    };
+    assertWanted();
     this.#watchControl(stream, control);
     const ways: MoverWay[] = this.#trusts(peer.host) ? ["direct", "sealed"] : ["sealed"];
     const { port, way } = await control.client(moverMover).call("mover.offer", { version: MOVER_VERSION, id: stream.id, ticket: params.ticket, ways }, { deadlineMs: PAIR_MS_MAX });
+    assertWanted();
     if (!ways.includes(way)) throw new OlpmError("refused", `${peer.name} wants the ${way} way, which was not offered`);
     this.#openChannel(stream, way, ["send", params.channelSocket, peer.host, String(port)], keysOf(socket, stream.id));
     await this.#next(stream, "streaming");
@@ -212,7 +220,7 @@ export class MoverService {
     this.#watchControl(stream, control);
     // In the clear only where both ends trust the link; what the source offers says what its own configuration trusts.
     const way: MoverWay = ways.includes("direct") && this.#trusts(socket.remoteAddress ?? "") ? "direct" : "sealed";
-    this.#openChannel(stream, way, ["receive", this.#options.host, stream.takeSocket!], keysOf(socket, stream.id));
+    this.#openChannel(stream, way, ["receive", this.#options.host, (socket.remoteAddress ?? "").replace(/^::ffff:/i, ""), stream.takeSocket!], keysOf(socket, stream.id));
     const news = await this.#next(stream, "port");
     return { port: news.kind === "port" ? news.port : 0, way };
   }

@@ -48,10 +48,29 @@ test("direct only where both ends trust the other's network", async () => {
       const { way } = await source.send({ id, ticket: TICKET, channelSocket: "/hand", peer });
       assert.equal(way, expected, `${sourceTrusts.join()} and ${destinationTrusts.join()}`);
       assert.deepEqual([source.states().find((one) => one.id === id)?.way, destination.states()[0]?.way], [expected, expected]);
-      assert.deepEqual(fs.readFileSync(path.join(dir, "words"), "utf8").trim().split("\n"), [`receive 127.0.0.1 /take ${expected}`, `send /hand 127.0.0.1 7 ${expected}`]);
+      assert.deepEqual(fs.readFileSync(path.join(dir, "words"), "utf8").trim().split("\n"), [`receive 127.0.0.1 127.0.0.1 /take ${expected}`, `send /hand 127.0.0.1 7 ${expected}`]);
     } finally {
       await source.close();
       await destination.close();
     }
+  }
+});
+
+test("a mover that is closed while it is being paired leaves nothing: no program, no connection, no place taken", async () => {
+  const [source, destination] = [mover("a", "vios:ms01/vios1", []), mover("b", "vios:ms02/vios1", [])];
+  fs.rmSync(path.join(dir, "words"), { force: true });
+  try {
+    await destination.start();
+    const id = randomUUID() as MigrationId;
+    const peer = await destination.receive({ id, ticket: TICKET, takeSocket: "/take" });
+    const sending = source.send({ id, ticket: TICKET, channelSocket: "/hand", peer });
+    await Promise.all([assert.rejects(sending, { code: "aborted" }), source.stop(id)]);
+    assert.deepEqual(source.states(), []);
+    assert.equal(fs.existsSync(path.join(dir, "words")), false);
+    // The ticket was not shown, so the peer can still come.
+    await source.send({ id, ticket: TICKET, channelSocket: "/hand", peer });
+  } finally {
+    await source.close();
+    await destination.close();
   }
 });
