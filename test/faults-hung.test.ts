@@ -5,8 +5,10 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
+import { run } from "../src/kit/run.js";
+import { until } from "../src/kit/wait.js";
 import { findPartitions } from "../src/lab/checker.js";
-import { CASES, held, hold, KILLED, letGo, moveLine, type Stage } from "../src/lab/faults.js";
+import { CASES, FAULTS, fast, held, hold, KILLED, letGo, moveLine, slow, type Stage } from "../src/lab/faults.js";
 import { connectUnix } from "../src/wire/transport.js";
 import { faultSuite } from "./support/fault-suite.js";
 
@@ -42,6 +44,33 @@ test("the operating system's agent does not answer, before the move and in it; a
     letGo(stage.from, "prepare");
     return answer.finally(() => client.destroy());
   });
+  await suite.trials().move("db01");
+});
+
+test("the SAN does not show the LUN to the destination any more, or shows another one under the same path; a second try succeeds", async () => {
+  const lun = suite.lab().lab.san.luns[0]!;
+  const admin = (mode: string, op: string, ...words: string[]) => run(["tgtadm", "-C", String(suite.lab().lab.san.control), "--lld", "iscsi", "--mode", mode, "--op", op, "--tid", "1", ...words]);
+  const mask = (op: "bind" | "unbind") => async (stage: Stage) => {
+    for (const vios of stage.to.vioses) await admin("target", op, "--initiator-name", vios.initiatorName);
+  };
+  const identity = (id: string) => admin("logicalunit", "update", "--lun", String(lun.number), "--params", `scsi_id=${id}`);
+  const other = lun.id.slice(4).replace(/.{4}$/, "0fff");
+  const changes = [{ breaks: mask("unbind"), mends: mask("bind"), later: /^HSCLA2CF .*not visible to vios1/ }, { breaks: () => identity(other), mends: () => identity(lun.id.slice(4)), later: /^HSCLA2CF .*is naa\..*0fff, but \S+ expects naa\./ }];
+  for (const { breaks, mends, later } of changes) {
+    await refused(/^HSCLA24E /, null, async (stage) => {
+      await breaks(stage);
+      return suite.lab().operator.run(`migrlpar -o m -m ${stage.from.name} -t ${stage.to.name} -p db01`).finally(() => mends(stage));
+    });
+    // Between the validation and the log-in: found there, by identity.
+    await refused(later, STAYS, async (stage) => {
+      hold(stage.to, "reserved");
+      const answer = suite.lab().operator.run(moveLine(stage));
+      await held(stage.to, "reserved");
+      await breaks(stage);
+      letGo(stage.to, "reserved");
+      return answer.finally(() => mends(stage));
+    });
+  }
   await suite.trials().move("db01");
 });
 
@@ -95,6 +124,24 @@ test("two partitions move to the last free memory at the same time: one does, th
   await suite.lab().check(names[won]!, to.name);
   await suite.lab().check(names[lost]!, from.name);
   await suite.trials().move(names[lost]!);
+});
+
+test("after the console is killed during the copy, a new one shows the migration's progress and stops it", async () => {
+  const stage = suite.trials().stage("db01");
+  await slow(stage.from.vioses[1]!);
+  const answer = suite.lab().operator.run(moveLine(stage)).catch(() => undefined);
+  const bytes = async () => Number((await suite.lab().operator.run(`lslparmigr -r lpar -m ${stage.from.name} --filter lpar_names=db01 -F bytes_transmitted`).catch(() => ({ stdout: "0" }))).stdout.trim());
+  const more = (than: number) => until(async () => ((await bytes()) > than ? bytes() : undefined), { what: "the copy's bytes", deadlineMs: 20_000 });
+  await more(1 << 20);
+  await FAULTS.console.strike(stage);
+  await answer;
+  const seen = await more(0);
+  assert.match((await suite.lab().operator.run(`lslparmigr -r lpar -m ${stage.from.name} --filter lpar_names=db01 -F migration_state,dest_sys_name`)).stdout, new RegExp(`^Migration In Progress,${stage.to.name}$`, "m"));
+  await more(seen);
+  assert.deepEqual(await suite.lab().operator.run(`migrlpar -o s -m ${stage.from.name} -p db01`), { code: 0, stdout: "", stderr: "" });
+  await fast(stage.from.vioses[1]!);
+  await suite.lab().check("db01", stage.from.name, 45_000);
+  await suite.trials().move("db01");
 });
 
 suite.finish();

@@ -78,6 +78,8 @@ export class Trials {
       await this.#over().catch(() => undefined);
       const found = findPartitions(this.subjects.lab, [this.subjects.client(name).partition]);
       if (found.length === 1) this.arrived(name, found[0]!.system);
+      // Only its own row kills the partition; the others would find what it left.
+      else if (row.ending.startsWith("lost")) await this.#lost(this.stage(name), row.ending === "lostOnSource" ? this.stage(name).from.name : this.stage(name).to.name).catch(() => undefined);
       throw error;
     }
   }
