@@ -240,13 +240,15 @@ class Runner implements Mobility {
   async #takeUp(system: ManagedSystem): Promise<void> {
     try {
       const { records } = await system.client.call("migration.list", { history: false });
-      for (const record of records.filter((one) => !this.#driving.has(one.id) && !this.#takingUp.has(one.id))) {
-        this.#takingUp.add(record.id);
+      // Each side's record by itself: what can be done from the destination alone takes time, and the source's saga must not wait for it.
+      const keyOf = ({ role, id }: MigrationRecord) => `${role} ${id}`;
+      for (const record of records.filter((one) => !this.#driving.has(one.id) && !this.#takingUp.has(keyOf(one)))) {
+        this.#takingUp.add(keyOf(record));
         try {
           if (record.console === this.#options.consoleName && record.role === "source") await this.#resume(system, record);
           else await settleSafely(this.#recoverParts(), record);
         } finally {
-          this.#takingUp.delete(record.id);
+          this.#takingUp.delete(keyOf(record));
         }
       }
     } catch (error) {
