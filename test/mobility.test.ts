@@ -91,6 +91,22 @@ test("paths that can not be kept, LUNs that are taken, and asked mappings that a
   assert.equal((await lab.operator.run(`${line} -i virtual_scsi_mappings=2/vios1/`)).code, 0);
 });
 
+test("a mover service partition is not shut down under a migration; at once it is, and the migration fails with the reason", async () => {
+  await lab.slow("ms01", "vios1");
+  const copy = await lab.beginCopy("db02", "ms01", "ms02", "vios1");
+  const asked = await lab.operator.run("chsysstate -m ms01 -r lpar -o shutdown -n vios1");
+  assert.notEqual(asked.code, 0);
+  assert.match(asked.stderr, /OLPM-P02 .*vios1 is used by the migration of db02\./);
+  await quiet("chsysstate -m ms01 -r lpar -o shutdown -n vios1 --immed");
+  const { code, stderr } = await copy.ended;
+  assert.notEqual(code, 0);
+  assert.match(stderr, /The mover service partition vios1 of ms01 was lost: an operator shut it down/);
+  await quiet("chsysstate -m ms01 -r lpar -o on -n vios1");
+  await lab.operator.until("lssyscfg -r lpar -m ms01 --filter lpar_names=vios1 -F state", "Running", 30_000);
+  await lab.fast("ms01", "vios1");
+  for (const name of ["db01", "db02"]) await lab.check(name, "ms01");
+});
+
 test("a limit of a mover holds, and the other mover is taken", async () => {
   await quiet("migrlpar -o set -r lpar -m ms01 -p vios1 -i num_active_migrations_configured=1");
   assert.equal(await quiet("lslparmigr -r msp -m ms01 -F lpar_name,num_active_migrations_configured"), "vios1,1\nvios2,4\n");

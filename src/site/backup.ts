@@ -37,7 +37,8 @@ const RESTORE_HELP = `Usage: openlpm restore FILE [--replace]
        openlpm restore --confirm PARTITION
 
 Brings back what openlpm backup wrote, on this host or on a new one in its place. The services must be stopped. With --replace what is there is
-replaced. A restored managed system activates none of its partitions at first, since a partition may have moved away after the backup: look on the other
+replaced. Refused while a partition runs on this host that the backup does not know.
+A restored managed system activates and moves none of its partitions at first, since a partition may have moved away after the backup: look on the other
 systems (lssyscfg -r lpar -F name,state), then let each that runs nowhere else go with --confirm.
 
 Exit status: 0, 1 when it failed, 2 for a wrong command line.
