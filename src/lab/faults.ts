@@ -179,7 +179,7 @@ export const CASES: readonly FaultCase[] = [
   ...cases("destinationMoverHung", staying()),
   ...cases("destinationQemuHung", staying(["copy", "handOver"])),
   // The native programs stream on without the process that started them; what hangs is ended and its mover with it, when the migration is over or its peer misses it.
-  ...cases("sourceViosHung", { prepare: "moves", copy: "moves" }),
+  ...cases("sourceViosHung", { prepare: "stays", copy: "moves" }), // the source asks its mover once more before the copy
   ...cases("destinationViosHung", { prepare: "moves", copy: "moves" }),
   ...cases("console", { prepare: "moves", copy: "moves", confirm: "moves" }),
   ...cases("sourceSystem", { copy: "stays", suspend: "stays", handOver: "moves" }),

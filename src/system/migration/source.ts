@@ -504,7 +504,11 @@ export class SourceSide {
 
   /** A mover that failed before it was watched, in an earlier life of this process, has told nobody, and QEMU would wait for it for ever. @throws OlpmError migration-failed */
   async #assertMover(record: MigrationRecord): Promise<void> {
-    const { movers } = await this.#hypervisor.vios(this.#msp(record)).client.call("vios.status", {}, { signal: this.#runningOf(record.id).abort.signal });
+    const { signal } = this.#runningOf(record.id).abort;
+    const { movers } = await this.#hypervisor.vios(this.#msp(record)).client.call("vios.status", {}, { signal }).catch((cause: unknown) => {
+      if (signal.aborted) throw abortError(signal);
+      throw UNEXPECTED(`The mover service partition ${record.source.mspName ?? record.source.mspLparId} of ${this.#hypervisor.config.name} does not answer: ${toOlpmError(cause, "asking it").message}`, "When it is in the state Error, activate it with chsysstate -r lpar -o on, then try again.");
+    });
     const mover = movers.find((one) => one.id === record.id && one.side === "source");
     if (!mover || mover.state === "failed") throw new OlpmError("migration-failed", `The mover on ${record.source.mspName ?? "the source"} lost the stream before the copy began${mover ? `: ${mover.detail}` : ""}.`, { hsc: "HSCLA2CF", retryable: true });
   }
