@@ -19,9 +19,12 @@ export interface WaveOptions {
   readonly signal: AbortSignal;
 }
 
-/** Findings that are over when another migration ends: then the partition is tried again. */
-const FULL = ["OLPM-VG12", "OLPM-VG13"];
-const isFull = ({ ok, record, findings }: MigrationResult): boolean => !ok && record === null && findings.some((one) => one.severity === "error") && findings.every((one) => one.severity !== "error" || FULL.includes(one.hsc));
+/**
+ * Findings that are over when another migration ends: then the partition is tried again. The validation may miss a place that one of ours is just about to take;
+ * then the system or its mover says so, and the move has been undone.
+ */
+const FULL = ["OLPM-VG12", "OLPM-VG13", "OLPM-VM05"];
+const isFull = ({ ok, findings }: MigrationResult): boolean => !ok && findings.some((one) => one.severity === "error") && findings.every((one) => one.severity !== "error" || FULL.includes(one.hsc));
 const isActive = (lpar: LparView): boolean => lpar.state !== "not-activated";
 
 /** In the order of `lpars`. */
