@@ -1,9 +1,9 @@
 #!/bin/bash
 # A bare host for a test: namespaces of its own over a writable copy of this machine's files (overlay in memory), with systemd as its first process. Called by
 # bare-host.ts inside fresh mount, network, pid, UTS, IPC and cgroup namespaces. What it writes is gone with it.
-#   bare-host.sh NAME DIRECTORY
+#   bare-host.sh NAME DIRECTORY PRODUCT
 set -euo pipefail
-name=$1 dir=$2 root=$2/root
+name=$1 dir=$2 root=$2/root product=$3
 
 mount --make-rprivate /
 mount -t tmpfs -o mode=0755 tmpfs "$dir"
@@ -27,6 +27,11 @@ fi
 mount -t tmpfs -o mode=0755 tmpfs "$root/run"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mkdir -p "$root/run/lock"
+# The product's directory, where it lies below /tmp or on a file system of its own.
+if [ ! -e "$root$product/openlpm" ]; then
+  mkdir -p "$root$product" "$dir"/{product-upper,product-work}
+  mount -t overlay overlay -o "lowerdir=$product,upperdir=$dir/product-upper,workdir=$dir/product-work" "$root$product"
+fi
 
 # Bare: nothing of this product, and no service but the message bus and the journal.
 rm -rf "$root"/etc/openlpm "$root"/var/lib/openlpm "$root"/usr/lib/openlpm "$root"/usr/bin/openlpm "$root"/usr/lib/systemd/system/openlpm-* "$root"/etc/logrotate.d/openlpm "$root/etc/systemd/system" "$root/var/log/journal"

@@ -76,7 +76,7 @@ export class BareHost {
     // It joins its groups first, so that they are the root of its cgroup namespace, and it ends with this process, however that ends.
     const groups = controllers().map((controller) => path.join(controller, group, "cgroup.procs"));
     const enter = 'for group; do echo $$ > "$group"; done';
-    const child = spawn("bash", ["-c", `script=$1 name=$2 dir=$3; shift 3; ${enter}; exec setpriv --pdeathsig KILL -- unshare --mount --net --uts --pid --ipc --cgroup --fork --kill-child "$script" "$name" "$dir"`, "bash", path.join(ROOT, "test/support/bare-host.sh"), name, dir, ...groups], { stdio: ["ignore", log, log] });
+    const child = spawn("bash", ["-c", `script=$1 name=$2 dir=$3 product=$4; shift 4; ${enter}; exec setpriv --pdeathsig KILL -- unshare --mount --net --uts --pid --ipc --cgroup --fork --kill-child "$script" "$name" "$dir" "$product"`, "bash", path.join(ROOT, "test/support/bare-host.sh"), name, dir, ROOT, ...groups], { stdio: ["ignore", log, log] });
     fs.closeSync(log);
     const said = () => fs.readFileSync(path.join(os.tmpdir(), `${group}.log`), "utf8").trim();
     const init = await until(
