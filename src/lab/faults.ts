@@ -75,14 +75,17 @@ function qemuOf(stage: Stage, system: System): number {
 }
 
 /** Brings a Virtual I/O Server that ended back, as an operator does. */
+const stateOf = (system: System, vios: Vios): string => `lssyscfg -r lpar -m ${system.name} --filter lpar_names=${vios.name} -F state`;
 async function activate(stage: Stage, system: System, vios: Vios): Promise<void> {
-  const state = `lssyscfg -r lpar -m ${system.name} --filter lpar_names=${vios.name} -F state`;
+  const state = stateOf(system, vios);
   await stage.operator.until(state, "Error", NETWORK_MS_MAX);
   await stage.operator.quiet(`chsysstate -m ${system.name} -r lpar -o on -n ${vios.name}`);
   await stage.operator.until(state, "Running", NETWORK_MS_MAX);
 }
 async function killVios(stage: Stage, system: System, vios: Vios): Promise<Repair> {
   await kill(await pidIn(vios.namespace, "openlpm vios"));
+  // A move that is about to hand over when its system has not noticed yet rightly completes; the rows are about what is known.
+  await stage.operator.until(stateOf(system, vios), "Error", NETWORK_MS_MAX);
   return () => activate(stage, system, vios);
 }
 async function killMover(system: System): Promise<Repair> {
