@@ -54,7 +54,6 @@ const COUNT_MS_MAX = 1_000;
 
 const STOPPED = () => new OlpmError("aborted", "The migration was stopped by the user.", { hsc: "HSCLA2CF" });
 const UNEXPECTED = (detail: string, action: string) => new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}.`, { hsc: "HSCLA2CF", action, retryable: true });
-const SEE_WHY = "See why it ended, activate it with chsysstate -r lpar -o on, then try again.";
 const SEE_NETWORK = "Check the network between the mover service partitions and the destination's state, then try again.";
 const NOTHING_MOVED = () => UNEXPECTED(`No byte moved between the hypervisors for ${STALL_MS_MAX / 1_000} s`, SEE_NETWORK);
 const LOCKED = (name: string) => new OlpmError("conflict", `Partition ${name} is in another migration.`, { hsc: "OLPM-VG10", action: "Wait until it ends, stop it with migrlpar -o s, or recover it with migrlpar -o r." });
@@ -143,7 +142,7 @@ export class SourceSide {
     const verdict = event === "prepare" ? await within(told, GUEST_MS_MAX, "the operating system's answer", this.#runningOf(id).abort.signal, this.#hypervisor.clock) : await told;
     // A partition that ended, or whose disks are away, does not answer either: that is told instead.
     if (event === "prepare" && !verdict.answered) {
-      if (((await process?.state()) ?? "ended") === "ended") throw UNEXPECTED(`The partition ended on ${this.#hypervisor.config.name} during the migration`, SEE_WHY);
+      if (((await process?.state()) ?? "ended") === "ended") throw this.#ended();
       this.#assertGoesOn(this.#records.get(id).record);
     }
     if (event !== "prepare" || !verdict.agreed || !process) return verdict;
@@ -336,7 +335,10 @@ export class SourceSide {
   async #causeOf(record: MigrationRecord, thrown: unknown): Promise<OlpmError> {
     const error = toOlpmError(thrown, "copying the partition");
     const gone = error.code === "peer-lost" && ["none", "unknown"].includes(await processState(this.#hypervisor.process(record.source.lparId)));
-    return gone ? UNEXPECTED(`The partition ended on ${this.#hypervisor.config.name} during the migration`, SEE_WHY) : error;
+    return gone ? this.#ended() : error;
+  }
+  #ended(): OlpmError {
+    return UNEXPECTED(`The partition ended on ${this.#hypervisor.config.name} during the migration`, "See why it ended, activate it with chsysstate -r lpar -o on, then try again.");
   }
 
   /** An inactive migration has no state to copy: the partition is given away at once, by the same record (lpm-process 3.2, I6). */
@@ -537,7 +539,7 @@ export class SourceSide {
         if (role !== undefined) fail(`${role}: ${reason.message}`, "Activate it with chsysstate -r lpar -o on, then try again.");
       }),
       this.#hypervisor.onProcessLost((lost) => {
-        if (lost === lparId) fail(`The partition ended on ${name} during the migration`, SEE_WHY);
+        if (lost === lparId) abort.abort(this.#ended());
       }),
     ];
     return () => unwatches.splice(0).forEach((unwatch) => unwatch());
