@@ -2,12 +2,13 @@
  * A console whose two systems are those of given facts and whose validation is the real one over them: a command line is judged by the rules, without a process.
  * A migration takes the partition from one system to the other; one whose description is `fail` fails after it has begun. Tests only.
  */
-import { MigrationRecord, NO_PROGRESS } from "../model/migration.js";
+import type { MigrationRecord } from "../model/migration.js";
 import type { MobilityFacts } from "../mobility/facts.js";
 import { kindOf, validate } from "../mobility/plan.js";
 import type { MigrationResult, MobilityRequest } from "../console/contract.js";
 import { wantedOf } from "../console/mobility/facts.js";
 import { fakeConsole, fakeSystems, type FakeConsole, type FakeSystem } from "./fake-console.js";
+import { migrationRecord } from "./migration-record.js";
 import { parsedFacts, type LooseFacts } from "./mobility-facts.js";
 
 export interface FactsConsole extends FakeConsole {
@@ -60,25 +61,5 @@ const find = (systems: readonly FakeSystem[], name: string): FakeSystem => syste
 
 function recordOf(lparName: string, source: string, destination: string, lparId: number): MigrationRecord {
   const end = (system: string) => ({ system, lparId, mspLparId: null, mspName: null, mspAddress: null });
-  return MigrationRecord.parse({
-    id: `00000000-0000-4000-8000-${String(lparId).padStart(12, "0")}`,
-    role: "source",
-    type: "active",
-    lparName,
-    lparUuid: "u",
-    source: end(source),
-    destination: end(destination),
-    generation: 2,
-    console: "hmc1",
-    phase: "copy",
-    status: "running",
-    stopRequested: false,
-    progress: NO_PROGRESS,
-    phaseStartedAt: {},
-    startedAt: "2026-11-24T12:00:00.000Z",
-    endedAt: null,
-    stoppedMs: null,
-    error: null,
-    revision: 1,
-  });
+  return migrationRecord({ id: `00000000-0000-4000-8000-${String(lparId).padStart(12, "0")}`, lparName, source: end(source), destination: end(destination), phase: "copy" });
 }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { VirtualFcAdapter } from "../../model/lpar.js";
-import { MigrationRecord, NO_PROGRESS } from "../../model/migration.js";
+import { NO_PROGRESS } from "../../model/migration.js";
 import type { ValidationResult } from "../contract.js";
 import { fakeConsole, fakeSystems, type FakeSystem } from "../../testkit/fake-console.js";
+import { migrationRecord } from "../../testkit/migration-record.js";
 import { COMMANDS, runCommand } from "./index.js";
 
 const VALIDATION: ValidationResult = {
@@ -212,31 +213,8 @@ test("a system that is off has no listings of partitions", async () => {
   assert.match(err, /Standby or Operating state/);
 });
 
-const record = (change: object) =>
-  MigrationRecord.parse({
-    id: "00000000-0000-4000-8000-000000000001",
-    role: "source",
-    type: "active",
-    lparName: "db01",
-    lparUuid: "u",
-    source: { system: "ms01", lparId: 3, mspLparId: 1, mspName: "vios1", mspAddress: "10.0.0.11" },
-    destination: { system: "ms02", lparId: 7, mspLparId: 1, mspName: "vios2", mspAddress: "10.0.0.12" },
-    generation: 2,
-    console: "hmc1",
-    phase: "prepare",
-    status: "running",
-    stopRequested: false,
-    progress: NO_PROGRESS,
-    phaseStartedAt: {},
-    startedAt: "2026-11-24T12:00:00.000Z",
-    endedAt: null,
-    stoppedMs: null,
-    error: null,
-    revision: 1,
-    ...change,
-  });
 test("lslparmigr -r lpar shows a migration from both systems, with bytes once they flow", async () => {
-  const list = async (change: object, fields = "") => (await run(`lslparmigr -r lpar -m ms01 --filter lpar_names=db01${fields}`, ([ms01]) => ms01.records.push(record(change)))).out;
+  const list = async (change: object, fields = "") => (await run(`lslparmigr -r lpar -m ms01 --filter lpar_names=db01${fields}`, ([ms01]) => ms01.records.push(migrationRecord(change)))).out;
   const movers = "source_msp_name=vios1,source_msp_id=1,dest_msp_name=vios2,dest_msp_id=1";
   assert.equal(await list({}), `name=db01,lpar_id=3,migration_state=Migration Starting,migration_type=active,dest_sys_name=ms02,dest_lpar_id=7,${movers}\n`);
   const copying = { phase: "copy", phaseStartedAt: { copy: "2026-11-24T12:00:01.000Z" }, progress: { ...NO_PROGRESS, bytesSent: 10485760, bytesRemaining: 2136539136 } };
@@ -245,11 +223,11 @@ test("lslparmigr -r lpar shows a migration from both systems, with bytes once th
   assert.equal(await list({ ...copying, stopRequested: true }, " -F migration_state"), "Migration Stopping\n");
   assert.equal(await list({ ...copying, status: "undoing" }, " -F migration_state"), "Migration Failed\n");
   assert.equal(await list({ role: "destination", destination: { system: "ms01", lparId: 3, mspLparId: 1, mspName: "vios1", mspAddress: null }, source: { system: "ms02", lparId: 9, mspLparId: null, mspName: null, mspAddress: null }, type: "inactive" }), "name=db01,lpar_id=3,migration_state=Migration Starting,migration_type=inactive,source_sys_name=ms02,source_lpar_id=9,dest_msp_name=vios1,dest_msp_id=1\n");
-  const other = (await run("lslparmigr -r lpar -m ms01 -F name,migration_state", ([ms01]) => ms01.records.push(record({})))).out;
+  const other = (await run("lslparmigr -r lpar -m ms01 -F name,migration_state", ([ms01]) => ms01.records.push(migrationRecord({})))).out;
   assert.equal(other, "vios1,Not Migrating\ndb01,Migration Starting\nbatch02,Not Migrating\n");
-  assert.equal((await run("lslparmigr -r msp -m ms01", ([ms01]) => ms01.records.push(record({})))).out, "lpar_name=vios1,lpar_id=1,ipaddr=10.0.0.11,num_active_migrations_supported=4,num_active_migrations_configured=4,num_active_migrations_in_progress=1\n");
-  const ended = record({ status: "succeeded", phase: "done", endedAt: "2026-11-24T12:00:02.500Z", startedAt: "2026-11-24T12:00:00.000Z", stoppedMs: 90, prediction: { totalMs: [600, 8000], stoppedMs: [20, 400], bytes: [10, 20], throttled: false, basis: { residentBytes: 1, dirtyBytesPerSecond: null, linkBytesPerSecond: 1 } } });
-  assert.match((await run("lslparmigr -r history -m ms01 -F name,migration_state,total_ms,predicted_total_ms,stopped_ms,predicted_stopped_ms,error", ([ms01]) => ms01.records.push(ended, record({})))).out, /^db01,Migration Complete,2500,600-8000,90,20-400,null\n$/);
+  assert.equal((await run("lslparmigr -r msp -m ms01", ([ms01]) => ms01.records.push(migrationRecord({})))).out, "lpar_name=vios1,lpar_id=1,ipaddr=10.0.0.11,num_active_migrations_supported=4,num_active_migrations_configured=4,num_active_migrations_in_progress=1\n");
+  const ended = migrationRecord({ status: "succeeded", phase: "done", endedAt: "2026-11-24T12:00:02.500Z", startedAt: "2026-11-24T12:00:00.000Z", stoppedMs: 90, prediction: { totalMs: [600, 8000], stoppedMs: [20, 400], bytes: [10, 20], throttled: false, basis: { residentBytes: 1, dirtyBytesPerSecond: null, linkBytesPerSecond: 1 } } });
+  assert.match((await run("lslparmigr -r history -m ms01 -F name,migration_state,total_ms,predicted_total_ms,stopped_ms,predicted_stopped_ms,error", ([ms01]) => ms01.records.push(ended, migrationRecord({})))).out, /^db01,Migration Complete,2500,600-8000,90,20-400,null\n$/);
 });
 
 test("every command explains itself, on standard output", async () => {
