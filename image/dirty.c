@@ -10,6 +10,7 @@
 #include <time.h>
 
 enum { STEP = 64 << 10, PAUSE_NS = 10 * 1000 * 1000 };
+#define MADE_UP_S (2 * PAUSE_NS / 1e9)
 
 static double now(void) {
   struct timespec at;
@@ -62,8 +63,8 @@ int main(int argc, char **argv) {
   double begun = now(), said = begun, done = 0, before = 0;
   for (;;) {
     double time = now();
-    // At most a tenth of a second is made up for, so that a partition that was stopped does not answer with a burst.
-    if ((time - begun) * rate > done + rate / 10) begun = time - (done + rate / 10) / rate;
+    // At most two pauses are made up for: a partition that was stopped or slowed down loses that time, as a program does whose work is bound by its processor.
+    if ((time - begun) * rate > done + MADE_UP_S * rate) begun = time - (done / rate + MADE_UP_S);
     while (rate > 0 && done < (time - begun) * rate) {
       uint64_t change = next();
       for (size_t end = at + STEP / sizeof *memory; at < end; at++) memory[at] ^= change; // stays as incompressible as it was
