@@ -6,6 +6,9 @@ import { OlpmError } from "../kit/errors.js";
 import type { ResourceConfig } from "../model/lpar.js";
 import { bytesToMb, unitsToText } from "../model/units.js";
 
+/** Partitions that one system can have. */
+export const LPARS_MAX = 256;
+
 export interface Capacity {
   readonly memoryBytes: number;
   /** hundredths of a processor */

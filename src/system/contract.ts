@@ -1,6 +1,6 @@
 /**
- * The rooms inside the managed system and how they meet. `Hypervisor` (hypervisor.ts) holds the partitions, their processes, networks and Virtual
- * I/O Servers; `migration/` moves partitions with it; `server.ts` puts both behind the wire.
+ * The rooms inside the managed system and how they meet. `Hypervisor` (hypervisor.ts, with processes.ts and gates.ts) holds the partitions, their processes,
+ * networks and Virtual I/O Servers; `migration/` moves partitions with it; `server.ts` puts both behind the wire.
  */
 import type { Clock } from "../kit/clock.js";
 import type { Logger } from "../kit/log.js";

@@ -11,7 +11,8 @@ import type { ConsoleSystem } from "../wire/console-system.js";
 import type { ViosHardware } from "../wire/system-config.js";
 import { unitsOf } from "./accounting.js";
 import { withTurns } from "./fibre-channel.js";
-import { LPARS_MAX, type SystemHypervisor } from "./hypervisor.js";
+import { LPARS_MAX } from "./accounting.js";
+import type { SystemHypervisor } from "./hypervisor.js";
 import type { LparRow } from "./store.js";
 import { WwpnPool } from "./wwpns.js";
 

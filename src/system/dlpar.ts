@@ -11,7 +11,8 @@ import { bytesToMb } from "../model/units.js";
 import type { Params, Result } from "../wire/rpc.js";
 import type { ConsoleSystem } from "../wire/console-system.js";
 import { bytesOf, layoutOf, memoryToAdd, memoryToRemove, wantedResources } from "./dlpar-plan.js";
-import { limitsOf, type SystemHypervisor } from "./hypervisor.js";
+import type { SystemHypervisor } from "./hypervisor.js";
+import { limitsOf } from "./processes.js";
 import type { PartitionProcess } from "./qemu/contract.js";
 import { kernelReport, setMemory, setProcessors } from "./qemu/guest-resources.js";
 

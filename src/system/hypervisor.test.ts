@@ -68,38 +68,38 @@ const codeOf = (work: () => unknown) => {
 
 test("a process that does not answer is held, and holds up nothing", async (t) => {
   const { hypervisor, lifecycle, did } = await system(t, { state: "blocked" });
-  await hypervisor.adoptProcesses();
+  await hypervisor.processes.adopt();
   assert.equal(hypervisor.process(ID)?.pid, 4711);
   await lifecycle.finishActivations();
   assert.deepEqual(did, []);
-  assert.equal(hypervisor.devicesFor(VIOS).targets[0]?.gate, "open");
+  assert.equal(hypervisor.gates.devicesFor(VIOS).targets[0]?.gate, "open");
 });
 
 test("a process with another partition's uuid is neither held nor touched, and its place is not given until it ends", async (t) => {
   const { hypervisor, did, exits } = await system(t, { uuid: "00000000-0000-4000-8000-00000000beef" });
-  await hypervisor.adoptProcesses();
+  await hypervisor.processes.adopt();
   assert.equal(hypervisor.process(ID), undefined);
   const { power, failed } = hypervisor.row(ID);
   assert.deepEqual({ power, failed }, { power: "off", failed: true });
   await hypervisor.endProcess(ID);
   assert.deepEqual(did, [], "neither the process nor its interfaces");
   await assert.rejects(hypervisor.startProcess(ID, { incoming: false }), { code: "conflict" });
-  assert.equal(hypervisor.devicesFor(VIOS).targets[0]?.gate, "closed");
+  assert.equal(hypervisor.gates.devicesFor(VIOS).targets[0]?.gate, "closed");
   for (const exit of exits) exit();
-  assert.equal(codeOf(() => hypervisor.assertPlaceFree(ID)), "done");
+  assert.equal(codeOf(() => hypervisor.processes.assertPlaceFree(ID)), "done");
 });
 
 test("the ID of a process that no row knows is not given to a new partition", async (t) => {
   const { hypervisor } = await system(t, {}, ["p2"]);
-  await hypervisor.adoptProcesses();
-  assert.equal(codeOf(() => hypervisor.assertPlaceFree(2 as LparId)), "conflict");
+  await hypervisor.processes.adopt();
+  assert.equal(codeOf(() => hypervisor.processes.assertPlaceFree(2 as LparId)), "conflict");
   assert.equal(hypervisor.lowestFreeLparId(), 4);
   assert.equal(hypervisor.process(ID)?.pid, 4711);
 });
 
 test("an activation that was cut short before the processors ran is brought to its end, and nothing else that stands still", async (t) => {
   const { hypervisor, lifecycle, did, asked, turn } = await system(t, { state: "started" });
-  await hypervisor.adoptProcesses();
+  await hypervisor.processes.adopt();
   const finishing = lifecycle.finishActivations();
   while (asked.length === 0) await turn();
   assert.deepEqual(did, [], "its LUNs are open first");
@@ -109,7 +109,7 @@ test("an activation that was cut short before the processors ran is brought to i
   assert.deepEqual(did, ["run"]);
   for (const found of [{ state: "paused" }, { state: "loaded", incoming: true }, { state: "started", migrationId: "00000000-0000-4000-8000-0000000000aa" }, { state: "io-error" }] as const) {
     const other = await system(t, found);
-    await other.hypervisor.adoptProcesses();
+    await other.hypervisor.processes.adopt();
     await other.lifecycle.finishActivations();
     assert.deepEqual([other.did, other.asked], [[], []], JSON.stringify(found));
   }
@@ -117,11 +117,11 @@ test("an activation that was cut short before the processors ran is brought to i
 
 test("a Virtual I/O Server that comes back while a partition's LUNs are closed does not get them opened by what was true before", async (t) => {
   const { hypervisor, asked, turn } = await system(t, {});
-  await hypervisor.adoptProcesses();
-  const settling = hypervisor.settleGates(VIOS);
+  await hypervisor.processes.adopt();
+  const settling = hypervisor.gates.settle(VIOS);
   while (asked.length === 0) await turn();
   const closing = hypervisor.setGates(ID, "closed");
-  const again = hypervisor.settleGates(VIOS);
+  const again = hypervisor.gates.settle(VIOS);
   for (let n = 0; n < 3; n++) {
     while (asked.length === n) await turn();
     await turn();
@@ -136,7 +136,7 @@ test("a Virtual I/O Server that comes back while a partition's LUNs are closed d
 test("a Virtual I/O Server that comes back while a partition's process is being started has its LUNs open", async (t) => {
   const { hypervisor, asked, turn } = await system(t, undefined);
   const opening = hypervisor.setGates(ID, "open");
-  const settling = hypervisor.settleGates(VIOS);
+  const settling = hypervisor.gates.settle(VIOS);
   for (let n = 0; n < 2; n++) {
     while (asked.length === n) await turn();
     asked[n]?.answer();

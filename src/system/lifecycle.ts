@@ -15,6 +15,7 @@ import { assertNotHeldBack } from "./held-back.js";
 import { isOpen } from "./migration/records.js";
 import { collidingSlots } from "./qemu/arguments.js";
 import type { SystemHypervisor } from "./hypervisor.js";
+import { arrangeTrunks, trunkOf } from "./trunks.js";
 
 const START_POLICY_FACT = "start_policy";
 
@@ -81,7 +82,7 @@ export class Lifecycle {
         hypervisor.log.error({ err: error, vios: hardware.name }, "a Virtual I/O Server could not be started");
       }
     }
-    await hypervisor.arrangeTrunks();
+    await arrangeTrunks(hypervisor);
   }
   /**
    * Ends the activations that the end of an earlier system process cut short between the start of QEMU and the first run of its processors. What stands still
@@ -128,7 +129,7 @@ export class Lifecycle {
     const hypervisor = this.#hypervisor;
     const { lparId } = view;
     assertNotHeldBack(hypervisor.store, view.definition);
-    hypervisor.assertPlaceFree(lparId);
+    hypervisor.processes.assertPlaceFree(lparId);
     const resources = withTurns(this.#configuration(view, params.profile), view.definition.current);
     const slots = [...resources.scsi, ...resources.fc, ...resources.ethernet].map((adapter) => adapter.slot);
     const colliding = collidingSlots(slots);
@@ -207,10 +208,10 @@ export class Lifecycle {
     try {
       hypervisor.update(lparId, (row) => ({ ...row, power: "on", failed: false, startedAt: new Date().toISOString() }));
       await provideAdapters(hypervisor.config, hardware, hypervisor.log);
-      await hypervisor.network.addTrunk(hypervisor.trunkOf(lparId));
-      await hypervisor.supervisor.start(hardware, hypervisor.devicesFor(lparId));
-      await hypervisor.settleGates(lparId);
-      await hypervisor.arrangeTrunks();
+      await hypervisor.network.addTrunk(trunkOf(hypervisor, lparId));
+      await hypervisor.supervisor.start(hardware, hypervisor.gates.devicesFor(lparId));
+      await hypervisor.gates.settle(lparId);
+      await arrangeTrunks(hypervisor);
     } catch (error) {
       hypervisor.update(lparId, (row) => ({ ...row, power: "off", failed: true }));
       throw error;
@@ -236,11 +237,11 @@ export class Lifecycle {
     try {
       // Before it ends, so that nothing is handed over to it any more; and after it, for a migration that began meanwhile.
       hypervisor.viosEnds(lparId);
-      await hypervisor.network.removeTrunk(lparId, hypervisor.trunkOf(lparId).vlanId);
+      await hypervisor.network.removeTrunk(lparId, trunkOf(hypervisor, lparId).vlanId);
       await hypervisor.supervisor.stop(lparId, how === "immediate" ? "immediate" : "clean");
       hypervisor.update(lparId, (row) => ({ ...row, power: "off", failed: false }));
       hypervisor.viosEnds(lparId);
-      await hypervisor.arrangeTrunks();
+      await arrangeTrunks(hypervisor);
     } finally {
       hypervisor.setTransition(lparId, null);
     }

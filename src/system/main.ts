@@ -46,7 +46,7 @@ export async function runSystem(argv: readonly string[]): Promise<void> {
   const migrations = createMigrations(hypervisor);
   definitions.defineVioses();
   // Partitions first: the gates of a VIOS that has to be started again depend on who runs.
-  await hypervisor.adoptProcesses();
+  await hypervisor.processes.adopt();
   await dlpar.adopt();
   await lifecycle.recover(fresh);
   await lifecycle.finishActivations();

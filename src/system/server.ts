@@ -12,7 +12,9 @@ import { listenTls, type Accepted } from "../wire/transport.js";
 import { unitsOf, whyNotFits } from "./accounting.js";
 import type { Definitions } from "./definitions.js";
 import type { Dlpar } from "./dlpar.js";
-import { activeTrunk, LPARS_MAX, type SystemHypervisor } from "./hypervisor.js";
+import { LPARS_MAX } from "./accounting.js";
+import type { SystemHypervisor } from "./hypervisor.js";
+import { activeTrunk, trunkOf } from "./trunks.js";
 import type { Lifecycle } from "./lifecycle.js";
 import { SystemProfiles } from "./system-profiles.js";
 import type { Migrations } from "./migration/index.js";
@@ -111,7 +113,7 @@ export class SystemServer {
     const open = store.migrations().filter(isOpen);
     const now = (type: "active" | "inactive") => open.filter((row) => row.record.type === type).length;
     const running = config.vioses.filter((one) => hypervisor.supervisor.get(one.lparId));
-    const active = (one: (typeof running)[number]) => activeTrunk(running.filter((other) => other.sea.vswitch === one.sea.vswitch).map((other) => hypervisor.trunkOf(other.lparId)))?.lparId === one.lparId;
+    const active = (one: (typeof running)[number]) => activeTrunk(running.filter((other) => other.sea.vswitch === one.sea.vswitch).map((other) => trunkOf(hypervisor, other.lparId)))?.lparId === one.lparId;
     return {
       name: config.name,
       uuid: facts.uuid,

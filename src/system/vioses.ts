@@ -208,3 +208,8 @@ export class ViosSupervisor {
 
 /** Name of a trunk's interface in the VIOS's namespace. */
 export const trunkInterface = (index: number): string => `trunk${index}`;
+/** The process at the other end is gone, or going: what it held is gone with it. */
+export const isLost = (error: unknown): boolean => {
+  const { code, reportedBy } = toOlpmError(error, "");
+  return reportedBy === undefined && (code === "peer-lost" || code === "aborted");
+};

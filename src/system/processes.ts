@@ -1,0 +1,191 @@
+/**
+ * The processes of this system's partitions: started with what their rows say, held while they live, found again by a later system process. A process in
+ * a partition's place that is not the partition's is neither held nor touched.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { OlpmError } from "../kit/errors.js";
+import { invariant } from "../kit/invariant.js";
+import { LparId } from "../model/ids.js";
+import type { ResourceConfig } from "../model/lpar.js";
+import { mayRun } from "../model/ownership.js";
+import { LPARS_MAX } from "./accounting.js";
+import { layoutOf } from "./dlpar-plan.js";
+import { logoutFc } from "./fibre-channel.js";
+import type { SystemHypervisor } from "./hypervisor.js";
+import { partitionAccount } from "./qemu/confine.js";
+import type { PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/contract.js";
+import type { LparRow } from "./store.js";
+
+export interface StartOptions {
+  /** waits for the state of a migration */
+  readonly incoming: boolean;
+  readonly bootMode?: string;
+}
+
+export class Processes {
+  readonly #hypervisor: SystemHypervisor;
+  readonly #factory: ProcessFactory;
+  readonly #held = new Map<LparId, PartitionProcess>();
+  readonly #bootModes = new Map<LparId, string>();
+  /** live processes in a partition's place that are not the partition's */
+  readonly #strangers = new Map<LparId, PartitionProcess>();
+
+  constructor(hypervisor: SystemHypervisor, factory: ProcessFactory) {
+    this.#hypervisor = hypervisor;
+    this.#factory = factory;
+  }
+
+  get(lparId: LparId): PartitionProcess | undefined {
+    return this.#held.get(lparId);
+  }
+  all(): PartitionProcess[] {
+    return [...this.#held.values()];
+  }
+  bootMode(lparId: LparId): string {
+    return this.#bootModes.get(lparId) ?? "norm";
+  }
+  /** IDs whose place a process of another partition has. */
+  placesTaken(): LparId[] {
+    return [...this.#strangers.keys()];
+  }
+  /** @throws OlpmError conflict: a live process of another partition has this ID's run directory and interfaces (see adopt) */
+  assertPlaceFree(lparId: LparId): void {
+    const stranger = this.#strangers.get(lparId);
+    if (stranger) throw new OlpmError("conflict", `The place of partition ID ${lparId} is taken by a process of another partition, ${stranger.spec.name} (process ${stranger.pid}).`, { action: `Find out whether ${stranger.spec.name} is needed; end its process, then try again.` });
+  }
+
+  async start(lparId: LparId, options: StartOptions): Promise<PartitionProcess> {
+    invariant(!this.#held.has(lparId), "a partition has one process");
+    const row = this.#hypervisor.row(lparId);
+    this.assertPlaceFree(lparId);
+    const resources = row.definition.current;
+    invariant(resources, "a partition that is started has a current configuration");
+    const nics = [];
+    for (const adapter of resources.ethernet) {
+      invariant(adapter.mac, "an adapter of a current configuration has its address");
+      nics.push({ slot: adapter.slot, mac: adapter.mac, tap: await this.#hypervisor.network.plug(lparId, adapter.slot, this.#hypervisor.vswitches.get(adapter.vswitch).id, adapter.portVlanId, partitionAccount()?.uid ?? 0) });
+    }
+    const bootMode = options.bootMode ?? resources.bootMode;
+    try {
+      const process = await this.#factory.start({ ...this.#specOf(row, resources, bootMode), nics, incoming: options.incoming });
+      this.#hold(lparId, process, bootMode);
+      return process;
+    } catch (error) {
+      await this.#hypervisor.network.unplug(lparId, resources.ethernet.map((adapter) => adapter.slot));
+      throw error;
+    }
+  }
+
+  async end(lparId: LparId): Promise<void> {
+    const process = this.#held.get(lparId);
+    this.#hypervisor.terminals.closeAny(lparId);
+    this.#hypervisor.guests.forget(lparId);
+    await process?.end();
+    this.#held.delete(lparId);
+    const row = this.#hypervisor.store.lpar(lparId);
+    if (!this.#strangers.has(lparId)) await this.#hypervisor.network.unplug(lparId, (row?.definition.current?.ethernet ?? []).map((adapter) => adapter.slot));
+    if (row) this.#hypervisor.touch(lparId);
+  }
+
+  /** Finds the processes of an earlier system process again; what died meanwhile is marked so. What is in the way of one partition holds up no other. */
+  async adopt(): Promise<void> {
+    const rows = this.#hypervisor.store.lpars();
+    const clients = rows.filter((one) => one.definition.environment !== "vioserver").map((row) => ({ lparId: row.lparId, row }));
+    // An old database that was brought back may lack a partition that runs.
+    const places = fs.readdirSync(this.#hypervisor.config.runDir).flatMap((name) => /^p([1-9]\d*)$/.exec(name)?.[1] ?? []).map(Number);
+    const unknown = places.filter((id) => id <= LPARS_MAX && !rows.some((row) => row.lparId === id)).map((id) => ({ lparId: LparId.parse(id), row: undefined }));
+    for (const { lparId, row } of [...clients, ...unknown]) await this.#adoptOne(lparId, row).catch((error: unknown) => this.#hypervisor.log.error({ err: error, lparId, lpar: row?.definition.name }, "a partition's process could not be adopted"));
+  }
+  async #adoptOne(lparId: LparId, row: LparRow | undefined): Promise<void> {
+    const process = await this.#factory.adopt(this.#runDir(lparId));
+    if (process && row && process.spec.uuid === row.definition.uuid) {
+      this.#hold(lparId, process, process.spec.bootMode);
+      if (mayRun(row.ownership) && row.migrationId === null) this.#hypervisor.guests.watch(lparId, process);
+      this.#hypervisor.log.info({ lpar: row.definition.name, pid: process.pid }, "partition adopted");
+      return;
+    }
+    if (process) {
+      // After an old database was brought back the ID may be another partition's, or nobody's. The process and its interfaces are not ours to touch.
+      this.#strangers.set(lparId, process);
+      process.on("exit", () => this.#strangers.delete(lparId));
+      this.#hypervisor.log.error({ lpar: row?.definition.name, uuid: row?.definition.uuid, lparId, found: { name: process.spec.name, uuid: process.spec.uuid, pid: process.pid } }, "a process of another partition is in a partition's place");
+    }
+    if (row?.power === "on" && mayRun(row.ownership)) {
+      if (!process) {
+        this.#hypervisor.log.error({ lpar: row.definition.name }, "the partition's process ended while the managed system's process was away");
+        await this.#hypervisor.network.unplug(lparId, (row.definition.current?.ethernet ?? []).map((adapter) => adapter.slot));
+      }
+      this.#hypervisor.update(lparId, (now) => ({ ...now, power: "off", failed: true }));
+    }
+  }
+
+  #specOf(row: LparRow, resources: ResourceConfig, bootMode: string): Omit<PartitionSpec, "nics" | "incoming"> {
+    const { proc, memory } = resources;
+    const [layout, limits] = [layoutOf(resources, row.definition.layout), limitsOf(resources)];
+    const units = new Map<number, number>();
+    const disks = this.#hypervisor.devices(row).flatMap((mapping) => {
+      const vios = this.#hypervisor.supervisor.get(mapping.viosLparId);
+      if (!vios) return [];
+      const unit = units.get(mapping.clientSlot) ?? 0;
+      units.set(mapping.clientSlot, unit + 1);
+      return [{ slot: mapping.clientSlot, unit, nbdSocket: vios.nbdSocket, exportName: mapping.vtd }];
+    });
+    return {
+      lparId: row.lparId,
+      name: row.definition.name,
+      uuid: row.definition.uuid,
+      dir: this.#runDir(row.lparId),
+      namespace: this.#hypervisor.config.namespace,
+      accelerator: this.#hypervisor.accelerator.accelerator,
+      memoryBytes: layout.bootBytes,
+      memoryDevices: layout.memory,
+      maxMemoryBytes: memory.maxBytes,
+      procs: layout.cores,
+      maxProcs: proc.maxProcs,
+      capUnits: limits.units,
+      weight: limits.weight,
+      compatMode: resources.compatMode,
+      kernel: this.#hypervisor.config.image.kernel,
+      initrd: this.#hypervisor.config.image.initrd,
+      bootMode,
+      disks,
+      consoleLog: this.#hypervisor.consoleLog(row.definition.uuid),
+    };
+  }
+  #runDir(lparId: LparId): string {
+    return path.join(this.#hypervisor.config.runDir, `p${lparId}`);
+  }
+
+  #hold(lparId: LparId, process: PartitionProcess, bootMode: string): void {
+    this.#held.set(lparId, process);
+    this.#bootModes.set(lparId, bootMode);
+    let asked = false;
+    process.on("guest", (what) => {
+      if (what === "shutdown") asked = true;
+      if (what === "reset") this.#hypervisor.guests.restarted(lparId);
+    });
+    process.on("machine", () => this.#hypervisor.machineChanged(lparId));
+    process.on("exit", ({ stderr }) => void this.#processEnded(lparId, process, asked, stderr));
+    this.#hypervisor.touch(lparId);
+  }
+
+  /** A process ended that we did not end: the operating system powered off, or something killed it. */
+  async #processEnded(lparId: LparId, process: PartitionProcess, asked: boolean, stderr: string): Promise<void> {
+    if (this.#held.get(lparId) !== process) return;
+    const row = this.#hypervisor.store.lpar(lparId);
+    if (asked) this.#hypervisor.log.info({ lpar: row?.definition.name }, "the operating system powered the partition off");
+    else this.#hypervisor.log.error({ lpar: row?.definition.name, stderr }, "the partition's process ended unexpectedly");
+    await this.end(lparId).catch((error: unknown) => this.#hypervisor.log.error({ err: error }, "cleaning up after a partition's process failed"));
+    this.#hypervisor.setTransition(lparId, null);
+    if (row && mayRun(row.ownership)) {
+      await this.#hypervisor.setGates(lparId, "closed").catch((error: unknown) => this.#hypervisor.log.warn({ err: error }, "closing the gates of a partition that ended failed"));
+      await logoutFc(this.#hypervisor, lparId);
+      this.#hypervisor.update(lparId, (now) => ({ ...now, power: "off", failed: !asked }));
+    }
+    this.#hypervisor.processLost(lparId);
+  }
+}
+
+/** What the processor group of a partition enforces; units null: as much as others leave. */
+export const limitsOf = ({ proc }: ResourceConfig): { readonly units: number | null; readonly weight: number } => ({ units: proc.mode === "ded" ? proc.desiredProcs * 100 : proc.sharingMode === "cap" ? proc.desiredUnits : null, weight: proc.uncapWeight });
