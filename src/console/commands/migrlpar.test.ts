@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { asLooseLines } from "../../testkit/lines.js";
 import { factsConsole } from "../../testkit/facts-console.js";
-import { looseFacts, type LooseFacts } from "../../testkit/mobility-facts.js";
+import { addFc, FC_PAIR, looseFacts, type LooseFacts } from "../../testkit/mobility-facts.js";
 import { runCommand } from "./index.js";
 
 type Change = (f: LooseFacts) => void;
@@ -35,6 +35,7 @@ const CASES: readonly [number: number, what: string, change: Change, options: st
   [9, "the same with --mpio 2", oneVios, "--mpio 2", 0, ["HSCLA340"]],
   [10, "LUN not seen by any server", (f) => noLun(f, "naa.600a"), "", 1, ["HSCLA24E"]],
   [11, "LUN seen and reserved", (f) => f.luns!.forEach((one) => one.lun === "naa.600a" && (one.reservedBy = "another initiator")), "", 1, ["HSCLA24E", "HSCLA29A", "HSCLA29A"]],
+  [14, "only the first WWPN is zoned", (f) => addFc(f).fc!.forEach((one) => one.wwpn === FC_PAIR[1] && (one.luns = [])), "", 1, ["HSCLA319"]],
   [15, "VLAN 20 not bridged at the destination", (f) => (f.destination.view.sharedEthernet[0]!.vlanIds = [1, 10, 30]), "", 1, ["OLPM-VN02"]],
   [15, "the same with --vlanbridge 2", (f) => (f.destination.view.sharedEthernet[0]!.vlanIds = [1, 10, 30]), "--vlanbridge 2", 0, ["OLPM-VN02"]],
   [16, "VLAN 20 bridged nowhere, with a neighbour", (f) => ([f.source, f.destination].forEach(({ view }) => (view.sharedEthernet[0]!.vlanIds = [1, 10, 30])), f.source.lpars.push({ ...structuredClone(f.lpar), lparId: 8, migrationId: null }), (f.source.lpars.at(-1)!.definition.name = "near")), "", 0, ["OLPM-VN03"]],
