@@ -35,7 +35,7 @@ export function explain(facts: MobilityFacts, found: Pick<Validation, "kind" | "
   return notes;
 }
 
-/** The one that is asked for, the same when it is free, else the lowest free one; as the destination gives it (system/migration/destination.ts). */
+/** The one that is asked for, the same when it is free, else the lowest free one; as the destination gives it (system/migration/placement.ts). */
 function idThere({ wanted, destination, lpar }: MobilityFacts): number {
   const taken = new Set<number>(destination.lpars.map((one) => one.lparId));
   let id: number = wanted.destLparId ?? lpar.lparId;

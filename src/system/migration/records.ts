@@ -16,6 +16,9 @@ export const isHandedOver = (record: MigrationRecord): boolean => MIGRATION_PHAS
 
 export const asMigrationError = (error: OlpmError): MigrationError => ({ code: error.code, message: error.message, hsc: error.hsc ?? null, action: error.action ?? null, reportedBy: error.reportedBy ?? null });
 
+/** What a person wants to know of a record beside its state. */
+export const detailOf = (record: MigrationRecord): string => [`phase ${record.phase}`, `status ${record.status}`, `console ${record.console}`, ...(record.error ? [record.error.message] : [])].join(", ");
+
 export class Records {
   readonly #hypervisor: Hypervisor;
   /** ids of all migrations that are open, perhaps of some that have ended; this is the one place that opens them */
