@@ -44,7 +44,7 @@ test("there is a plan exactly when no finding is an error; choices are told in a
     [() => undefined, ""],
     [(f) => (f.wanted.scsi.push({ clientSlot: 2, viosName: "vios1" }, { clientSlot: 5, viosName: "vios1" }), (f.wanted.levels.mpio = 2)), "warning"],
     [(f) => (f.fits = { memory: false, processors: false, detail: "" }), "error error"],
-    [(f) => (f.wanted.scsi.push({ clientSlot: 2, viosName: "vios1" }, { clientSlot: 5, viosName: "vios1" }), (f.wanted.levels.mpio = 2), (f.lpar.migrationId = "m1")), "error warning"],
+    [(f) => (f.wanted.scsi.push({ clientSlot: 2, viosName: "vios1" }, { clientSlot: 5, viosName: "vios1" }), (f.wanted.levels.mpio = 2), (f.lpar.definition.settings.migrationDisabled = true)), "error warning"],
     [(f) => (f.source.connected = false), "error"],
     [(f) => f.wanted.scsi.push({ clientSlot: 9, viosName: "vios1" }), "error"],
   ];

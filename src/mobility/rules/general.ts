@@ -20,12 +20,12 @@ export const bestMode = (modes: readonly string[]): string => modes.filter((mode
 
 export const GENERAL: readonly Rule[] = [
   { row: "G01", hsc: "OLPM-VG01", checks: "source and destination are different systems", severity: "error", kinds: "both", find: (f) => f.source.view.uuid === f.destination.view.uuid && [`The source and the destination are the same managed system, ${here(f)}.`, "Name another managed system with -t."] },
-  { row: "G10", hsc: "OLPM-VG10", checks: "the partition is not in another migration", severity: "error", kinds: "both", find: (f) => {
+  { row: "G10", hsc: "OLPM-VG10", checks: "the partition is not in another migration", severity: "error", kinds: "both", alone: true, find: (f) => {
     if (f.lpar.migrationId === null || isLeftover(f.record)) return undefined;
     if (f.record?.status === "undoing") return [`${named(f)} is in another migration, which is being undone.`, `Wait until it ends; if it does not, recover it: migrlpar -o r -m ${here(f)} -p ${nameOf(f)}.`];
     return [`${named(f)} is in another migration${f.record ? `, which console ${f.record.console} drives` : ""}.`, "Wait until it ends, or stop it with migrlpar -o s."];
   } },
-  { row: "G11", hsc: "OLPM-VG11", checks: "no earlier migration of the partition left something", severity: "error", kinds: "both", find: (f) => isLeftover(f.record) && [`An earlier migration of partition ${nameOf(f)} to ${f.record?.destination.system} ended unsuccessfully and is not cleaned up${f.record?.error ? `: ${f.record.error.message}` : ""}.`, `Recover it first: migrlpar -o r -m ${here(f)} -p ${nameOf(f)}.`] },
+  { row: "G11", hsc: "OLPM-VG11", checks: "no earlier migration of the partition left something", severity: "error", kinds: "both", alone: true, find: (f) => isLeftover(f.record) && [`An earlier migration of partition ${nameOf(f)} to ${f.record?.destination.system} ended unsuccessfully and is not cleaned up${f.record?.error ? `: ${f.record.error.message}` : ""}.`, `Recover it first: migrlpar -o r -m ${here(f)} -p ${nameOf(f)}.`] },
   { row: "G12", hsc: "OLPM-VG12", checks: "both systems are below their limit of concurrent migrations", severity: "error", kinds: "both", find: (f) => bothSystems(f).map((system): Said => {
     const { activeMax, activeNow, inactiveMax, inactiveNow } = system.view.migration;
     const [most, now] = f.kind === "active" ? [activeMax, activeNow] : [inactiveMax, inactiveNow];

@@ -22,6 +22,8 @@ export interface Rule {
   readonly checks: string;
   readonly severity: "error" | "warning";
   readonly kinds: "both" | MigrationKind;
+  /** its findings stand alone: what the other rules would find follows from them (the destination knows a partition that is on its way, uses its LUNs, ...) */
+  readonly alone?: true;
   /** makes an error a warning (lpm-process 5.7): the option as an operator gives it, and whether it was given */
   readonly demoted?: { readonly by: string; readonly when: (facts: Case) => boolean };
   /** undefined when the rule holds. Several findings of one rule: one for each. */

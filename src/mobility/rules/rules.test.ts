@@ -43,6 +43,8 @@ const TABLE: readonly Row[] = [
   { rule: "G10", hsc: "OLPM-VG10", change: (f) => (f.lpar.migrationId = "m1"), says: ["db01", "another migration", "migrlpar -o s"] },
   { rule: "G10", hsc: "OLPM-VG10", change: (f) => ((f.lpar.migrationId = "m1"), (f.record = recorded("running"))), says: ["which console hmc2 drives"] },
   { rule: "G10", hsc: "OLPM-VG10", change: (f) => ((f.lpar.migrationId = "m1"), (f.record = recorded("undoing"))), says: ["being undone", "migrlpar -o r -m ms01 -p db01"] },
+  { rule: "G10", hsc: "OLPM-VG10", change: (f) => ((f.lpar.migrationId = "m1"), (f.record = recorded("running")), (other(f).definition.name = "db01"), f.luns!.forEach((lun) => (lun.inUse = true))), says: ["another migration"] },
+  { rule: "G11", hsc: "OLPM-VG11", change: (f) => ((f.lpar.migrationId = "m1"), (f.record = recorded("failed")), (other(f).definition.name = "db01")), says: ["not cleaned up"] },
   { rule: "G11", hsc: "OLPM-VG11", change: (f) => ((f.lpar.migrationId = "m1"), (f.record = recorded("failed"))), says: ["to ms02 ended unsuccessfully", "migrlpar -o r -m ms01 -p db01"] },
   { rule: "G11", hsc: "OLPM-VG11", change: (f) => ((f.lpar.migrationId = "m1"), (f.record = recorded("undecided"))), says: ["not cleaned up"] },
   { rule: "G13", hsc: "OLPM-VG13", only: "active", change: (f) => (f.source.movers = [1, 2].map((lparId) => ({ lparId, inProgress: 4, max: 4 }))), says: ["Every mover service partition of ms01", "vios1 carries 4 of at most 4, vios2 carries 4"] },
