@@ -1,6 +1,7 @@
 /**
  * The console's connection to one managed system: kept up for ever, with its cache of what that system said last. Listeners are put on before the first
- * question, so that no change falls between. Older news than the cache's is dropped.
+ * question, so that no change falls between. Older news than the cache's is dropped; what an earlier connection said is older than all that a new one says,
+ * whatever its revision: a system whose clock was put back counts from there.
  *
  *   connecting -> connected -> (lost) -> connecting ...
  */
@@ -38,10 +39,14 @@ export class SystemConnection implements ManagedSystem {
   readonly #options: ConnectionOptions;
   readonly #stop = new AbortController();
   readonly #lpars = new Map<number, LparView>();
+  /** partitions of which this connection has said something */
+  #said = new Set<number>();
   readonly #subscriptions = new Set<Subscription>();
   #view: SystemView | null = null;
   #peer: RpcPeer | undefined;
   #waiting: (() => void)[] = [];
+  /** ends the pause between two tries */
+  #hurry = new AbortController();
   readonly #running: Promise<void>;
 
   constructor(options: ConnectionOptions) {
@@ -89,6 +94,7 @@ export class SystemConnection implements ManagedSystem {
       try {
         const socket = await connectTls(endpoint, tls, endpoint.name, { signal: this.#stop.signal });
         const peer = new RpcPeer(socket, { self, caller: endpoint.name, log });
+        this.#said = new Set();
         this.#listen(peer);
         await this.#load(peer, this.#stop.signal);
         this.#peer = peer;
@@ -103,7 +109,8 @@ export class SystemConnection implements ManagedSystem {
         const { message } = toOlpmError(thrown, `connecting to ${systemName}`);
         if (message !== said && !this.#stop.signal.aborted) log.warn({ system: systemName, reason: message }, "the managed system can not be reached; trying again");
         said = message;
-        await delay(pause, this.#stop.signal).catch(() => undefined);
+        if (this.#waiting.length > 0) pause = RETRY_MS.first;
+        await delay(pause, AbortSignal.any([this.#stop.signal, (this.#hurry = new AbortController()).signal])).catch(() => undefined);
         pause = Math.min(pause * 2, RETRY_MS.most);
       }
     }
@@ -117,11 +124,11 @@ export class SystemConnection implements ManagedSystem {
         for (const one of [...this.#subscriptions]) if (one.event === event) one.listener(payload as never);
       });
     forward("system.changed", (view) => {
-      if (!this.#view || view.revision > this.#view.revision) this.#view = view;
+      if (!this.#view || view.revision > this.#view.revision || view.pid !== this.#view.pid) this.#view = view;
     });
     forward("lpar.changed", (view) => this.#put(view));
     forward("lpar.removed", ({ lparId, revision }) => {
-      if ((this.#lpars.get(lparId)?.revision ?? 0) < revision) this.#lpars.delete(lparId);
+      if (!this.#isOlder(lparId, revision)) this.#lpars.delete(lparId);
     });
     forward("migration.changed", (record) => this.#options.onMigration(record));
     forward("vterm.data", () => undefined);
@@ -137,14 +144,25 @@ export class SystemConnection implements ManagedSystem {
     for (const one of lpars) this.#put(one);
   }
   #put(view: LparView): void {
-    if ((this.#lpars.get(view.lparId)?.revision ?? 0) <= view.revision) this.#lpars.set(view.lparId, view);
+    if (this.#isOlder(view.lparId, view.revision)) return;
+    this.#lpars.set(view.lparId, view);
+    this.#said.add(view.lparId);
+  }
+  /** Than what this connection said. */
+  #isOlder(lparId: number, revision: number): boolean {
+    return this.#said.has(lparId) && revision < (this.#lpars.get(lparId)?.revision ?? 0);
   }
 
   async #connection(signal?: AbortSignal): Promise<RpcPeer> {
     if (this.#peer?.alive) return this.#peer;
-    await within(new Promise<void>((resolve) => this.#waiting.push(resolve)), CONNECT_WAIT_MS, this.name, signal).catch((error: unknown) => {
-      if (toOlpmError(error, "").code !== "timeout") throw error;
-    });
+    this.#hurry.abort(); // who waits longest between two tries is who asks first after the system came back
+    let wake!: () => void;
+    const connected = new Promise<void>((resolve) => this.#waiting.push((wake = resolve)));
+    await within(connected, CONNECT_WAIT_MS, this.name, signal)
+      .catch((error: unknown) => {
+        if (toOlpmError(error, "").code !== "timeout") throw error;
+      })
+      .finally(() => (this.#waiting = this.#waiting.filter((one) => one !== wake)));
     if (this.#peer?.alive) return this.#peer;
     throw new OlpmError("peer-lost", `The managed system ${this.name} can not be reached (No Connection).`, { hsc: "HSCL0237", action: "Check that its host and its openlpm system process run.", retryable: true });
   }
