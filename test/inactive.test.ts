@@ -3,11 +3,11 @@
  * the same data; nothing is left on the source. What has never been activated stays.
  */
 import assert from "node:assert/strict";
-import fs from "node:fs";
 import { after, before, test } from "node:test";
 import { run } from "../src/kit/run.js";
 import { until } from "../src/kit/wait.js";
 import { MigrationRecord } from "../src/model/migration.js";
+import { hold, letGo } from "../src/lab/faults.js";
 import { databaseAnswers, qemuProcesses } from "../src/lab/witness.js";
 import { Fixture } from "./support/fixture.js";
 
@@ -15,18 +15,10 @@ let lab: Fixture;
 const lssyscfg = (system: string, fields: string) => lab.operator.quiet(`lssyscfg -r lpar -m ${system} --filter lpar_names=db01 -F ${fields}`);
 
 before(async () => {
-  lab = await Fixture.up("ina");
+  lab = await Fixture.up("ina", { faults: true });
   await lab.partition({ name: "db01", system: "ms01", lun: 0, memoryMb: 512 });
 });
 after(() => lab.down());
-
-/** The storage daemon of a Virtual I/O Server: while it stands still, a LUN can be looked at but not attached. */
-async function storageDaemon(system: string, vios: string): Promise<number> {
-  const pids = (await run(["ip", "netns", "pids", lab.vios(system, vios).namespace])).trim().split("\n").map(Number);
-  const found = pids.find((pid) => fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("qemu-storage-daemon"));
-  assert.ok(found, `${vios} of ${system} has a storage daemon`);
-  return found;
-}
 
 test("a partition that was never activated is refused, active rules are not asked of one that is off", async () => {
   const attributes = "name=fresh,profile_name=p,lpar_env=aixlinux,min_mem=256,desired_mem=512,max_mem=512,proc_mode=shared,min_procs=1,desired_procs=1,max_procs=1,min_proc_units=0.1,desired_proc_units=0.1,max_proc_units=1.0,sharing_mode=cap,uncap_weight=0";
@@ -48,8 +40,7 @@ test("a partition that is off moves, is shown as inactive meanwhile, and runs on
   const wasProfile = await profile("ms01");
   assert.deepEqual(await lab.operator.run("migrlpar -o v -m ms01 -t ms02 -p db01"), { code: 0, stdout: "", stderr: "" });
 
-  const daemon = await storageDaemon("ms02", "vios1");
-  process.kill(daemon, "SIGSTOP");
+  hold(lab.system("ms02"), "reserved");
   const moving = lab.operator.run("migrlpar -o m -m ms01 -t ms02 -p db01 -i dest_lpar_id=17 --json");
   try {
     await lab.operator.until("lslparmigr -r lpar -m ms01 --filter lpar_names=db01 -F migration_type,migration_state,dest_lpar_id", "inactive,Migration Starting,17", 10_000);
@@ -59,7 +50,7 @@ test("a partition that is off moves, is shown as inactive meanwhile, and runs on
     assert.equal(activate.code, 1, "a partition that moves can not be activated");
     assert.match(activate.stderr, /migration/);
   } finally {
-    process.kill(daemon, "SIGCONT");
+    letGo(lab.system("ms02"), "reserved");
   }
   const { code, stdout, stderr } = await moving;
   assert.equal(code, 0, stderr);

@@ -246,6 +246,29 @@ test("four partitions move at the same time, in both directions", async () => {
   for (const [name, [, to]] of Object.entries(where)) await lab.check(name, to);
 });
 
+/** What an account gets at each socket below a directory: `connected`, or the error's code. */
+async function tried(uid: number, runDir: string): Promise<Record<string, string>> {
+  const sockets = (await run(["find", runDir, "-type", "s"])).trim().split("\n").sort();
+  const one = "(path) => new Promise((done) => { const s = require('net').connect(path).on('connect', () => (s.destroy(), done([path, 'connected']))).on('error', (e) => done([path, e.code])); })";
+  const program = `Promise.all(process.argv.slice(1).map(${one})).then((all) => console.log(JSON.stringify(Object.fromEntries(all))))`;
+  return JSON.parse(await run(["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "--no-new-privs", "--", process.execPath, "-e", program, ...sockets])) as Record<string, string>;
+}
+
+test("the account of a partition reaches its own sockets, and nothing of another partition or of the system", async () => {
+  const accounts: number[] = [];
+  for (const name of ["db01", "db02"]) {
+    const [{ runDir }, place] = [lab.system("ms02"), `p${await lab.lparId(name, "ms02")}`];
+    const pid = lab.pid("ms02", place);
+    const uid = fs.statSync(`/proc/${pid}`).uid;
+    accounts.push(uid);
+    const door = /server\.path=([^,]+),/.exec(fs.readFileSync(`/proc/${pid}/cmdline`, "latin1"))![1]!;
+    const seen = await tried(uid, runDir);
+    assert.ok(Object.keys(seen).length > 10 && seen[door] === "connected" && seen[`${runDir}/${place}/qmp.sock`] === "connected", JSON.stringify(seen));
+    for (const [socket, got] of Object.entries(seen)) assert.equal(got, socket === door || socket.startsWith(`${runDir}/${place}/`) ? "connected" : "EACCES", `${name} at ${socket}`);
+  }
+  assert.equal(new Set(accounts).size, 2);
+});
+
 test("no acknowledged write is missing from the databases' own files on the LUNs", async () => {
   for (const name of [...lab.clients.keys()]) await lab.finish(name);
 });

@@ -14,7 +14,7 @@ import { run, runAny } from "../src/kit/run.js";
 import { until } from "../src/kit/wait.js";
 import { LparId, LunId, SlotNumber, Wwpn } from "../src/model/ids.js";
 import { RpcPeer, type Client } from "../src/wire/rpc.js";
-import { systemVios, ViosConfig, type SystemVios, type ViosDevices, type ViosTargetDevice } from "../src/wire/system-vios.js";
+import { doorSocket, systemVios, ViosConfig, type SystemVios, type ViosDevices, type ViosTargetDevice } from "../src/wire/system-vios.js";
 import { connectUnix } from "../src/wire/transport.js";
 import { encodeLun } from "../src/vios/san/discover.js";
 import { IscsiSession } from "../src/vios/san/iscsi-session.js";
@@ -113,7 +113,6 @@ class ViosProcess {
       runDir,
       logFile: path.join(runDir, "log"),
       socket: path.join(runDir, "vios.sock"),
-      nbdSocket: path.join(runDir, "nbd.sock"),
       san: { portals: [san.portal], initiatorName: `iqn.2026-01.test:${name}` },
       sea: [],
       mover: null,
@@ -161,8 +160,8 @@ class ViosProcess {
 class Disk {
   readonly #child: ChildProcess;
   #text = "";
-  constructor(vios: ViosProcess, device: string) {
-    this.#child = spawn("qemu-io", ["--image-opts", `driver=nbd,server.type=unix,server.path=${vios.config.nbdSocket},export=${device},reconnect-delay=30,open-timeout=5`], { stdio: ["pipe", "pipe", "pipe"] });
+  constructor(vios: ViosProcess, device: string, slot = SLOT) {
+    this.#child = spawn("qemu-io", ["--image-opts", `driver=nbd,server.type=unix,server.path=${doorSocket(vios.config.runDir, slot)},export=${device},reconnect-delay=30,open-timeout=5`], { stdio: ["pipe", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) stream.on("data", (chunk: Buffer) => (this.#text += chunk.toString()));
     cleanups.push(() => this.#child.kill("SIGKILL"));
   }
@@ -205,7 +204,7 @@ function storageDaemonsOf(vios: ViosProcess): number[] {
   return fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
     try {
       const words = fs.readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      return words.startsWith("qemu-storage-daemon") && words.includes(vios.config.nbdSocket);
+      return words.startsWith("qemu-storage-daemon") && words.includes(`${vios.config.runDir}/`);
     } catch {
       return false; // it has just ended
     }
@@ -341,6 +340,68 @@ test("a killed Virtual I/O Server takes its children along, and a new one serves
   assert.equal(await second.end("SIGTERM"), 0);
 });
 
+/** Accounts of two partitions, and what one of them sees at a socket: names of exports, or why not. */
+const [A, B] = [2_099_999_001, 2_099_999_002];
+async function seenBy(uid: number, socket: string): Promise<string> {
+  const { code, stdout, stderr } = await runAny(["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "--no-new-privs", "qemu-nbd", "--list", "-k", socket]);
+  return code === 0 ? [...stdout.matchAll(/^ export: '(.*)'$/gm)].map(([, name]) => name).join() : (/Permission denied|No such file/.exec(stderr)?.[0] ?? stderr);
+}
+
+test("each server adapter has a door of its own, which only its client's account passes, also after a restart", async () => {
+  const SECOND = SlotNumber.parse(11);
+  const adapters = [SLOT, SECOND].map((slot, at) => ({ name: `vhost${at}`, slot, clientLparId: LparId.parse(3 + at), clientSlot: SlotNumber.parse(2) }));
+  const first = await ViosProcess.start("v6", { devices: { disks: [], adapters, targets: [], fc: [] } });
+  for (const place of [dir, first.config.runDir]) fs.chmodSync(place, 0o711);
+  const [one, two] = [SLOT, SECOND].map((slot) => doorSocket(first.config.runDir, slot)) as [string, string];
+  await first.attach("d1", LUN_A, "open");
+  await first.client.call("storage.attach", { name: "d2", slot: SECOND, lun: LUN_B, lunBytes: 16 * MIB, gate: "open" });
+  const matrix = () => Promise.all([seenBy(A, one), seenBy(A, two), seenBy(B, one), seenBy(B, two)]);
+  const denied = "Permission denied";
+  assert.deepEqual(await matrix(), [denied, denied, denied, denied], "root's until the system says whose");
+  const door = (vios: ViosProcess, slot: SlotNumber, socket: string, uid: number) => vios.client.call("storage.door", { slot, socket, uid, gid: uid });
+  await door(first, SLOT, one, A);
+  await door(first, SECOND, two, B);
+  assert.deepEqual(await matrix(), ["d1", denied, denied, "d2"]);
+  assert.equal(await seenBy(B, first.config.socket), denied, "nor the server's own socket");
+
+  const disk = new Disk(first, "d1");
+  assert.equal(await disk.write(0x31), true);
+  const devices = await first.devices();
+  await first.end("SIGKILL");
+  const doors = [{ slot: SLOT, socket: one, uid: A, gid: A }, { slot: SECOND, socket: two, uid: B, gid: B }];
+  const second = await ViosProcess.start("v6", { devices, doors });
+  assert.deepEqual(await matrix(), ["d1", denied, denied, "d2"]);
+  assert.equal(await disk.write(0x32), true, "who was connected finds its door again");
+  const [daemon] = storageDaemonsOf(second);
+  process.kill(daemon!, "SIGKILL");
+  await until(async () => ((await matrix()).join() === ["d1", denied, denied, "d2"].join() ? true : undefined), { what: "a new daemon behind the same door", deadlineMs: 10_000 });
+
+  await door(second, SLOT, one, B);
+  assert.deepEqual(await matrix(), [denied, denied, "d1", "d2"]);
+  await second.client.call("adapter.remove", { slot: SLOT, force: true });
+  assert.equal(fs.existsSync(one), false);
+  assert.equal(storageDaemonsOf(second).length, 1, "what served the adapter ends with it");
+  assert.equal(await second.end("SIGTERM"), 0);
+});
+
+test("clients of a version with one socket for all keep it until they start anew", async () => {
+  const SECOND = SlotNumber.parse(11);
+  const adapters = [SLOT, SECOND].map((slot, at) => ({ name: `vhost${at}`, slot, clientLparId: LparId.parse(3 + at), clientSlot: SlotNumber.parse(2) }));
+  const targets = [{ name: "d1", slot: SLOT, lun: LUN_A, lunBytes: 32 * MIB, gate: "open" as const }, { name: "d2", slot: SECOND, lun: LUN_B, lunBytes: 16 * MIB, gate: "open" as const }];
+  const shared = path.join(dir, "v7", "nbd.sock");
+  const doors = [SLOT, SECOND].map((slot) => ({ slot, socket: shared, uid: A, gid: A }));
+  const vios = await ViosProcess.start("v7", { devices: { disks: [], adapters, targets, fc: [] }, doors });
+  fs.chmodSync(vios.config.runDir, 0o711);
+  assert.equal(await seenBy(A, shared), "d1,d2");
+  const own = doorSocket(vios.config.runDir, SECOND);
+  await vios.client.call("storage.door", { slot: SECOND, socket: own, uid: B, gid: B });
+  assert.deepEqual(await Promise.all([seenBy(A, shared), seenBy(A, own), seenBy(B, own)]), ["d1", "Permission denied", "d2"]);
+  assert.equal(await new Disk(vios, "d2", SECOND).write(0x41), true);
+  await vios.client.call("storage.door", { slot: SLOT, socket: doorSocket(vios.config.runDir, SLOT), uid: A, gid: A });
+  assert.equal(fs.existsSync(shared), false, "nobody is left at it");
+  assert.equal(await vios.end("SIGTERM"), 0);
+});
+
 test("a Virtual I/O Server without its SAN serves, says why, and goes on when the SAN is back", async () => {
   const nowhere = `127.0.0.1:${await freePort()}`;
   const devices = { disks: [], adapters: [{ name: "vhost0", slot: SLOT, clientLparId: null, clientSlot: null }], targets: [{ name: "d1", slot: SLOT, lun: LUN_A, lunBytes: 32 * MIB, gate: "open" as const }], fc: [] };
@@ -396,14 +457,14 @@ test("virtual Fibre Channel: the server logs in as the client; both WWPNs at the
   assert.equal((await one.command("lsmap", "-all", "-field", "svsa", "vtd", "-fmt", ":")).stdout, "vhost0\n", "a LUN that is passed through is no target device of virtual SCSI");
   assert.deepEqual((await one.client.call("storage.probe", { luns: [lun] })).found.map((seen) => [seen.visible, seen.inUse]), [[false, true]]);
   await one.gate(["vfchost0.0"], "open");
-  const source = new Disk(one, "vfchost0.0");
+  const source = new Disk(one, "vfchost0.0", slot);
   assert.equal(await source.write(0x21), true);
   assert.match((await one.command("vfcmap", "-vadapter", "vfchost0", "-fcp")).stderr, /logged in/);
   await assert.rejects(login(one, second), { code: "conflict" });
 
   await login(two, second, [{ lun, lunBytes: 8 * MIB }]);
   assert.deepEqual(await san.initiators(7), [`naa.${first}`, `naa.${second}`], "the second logs in before the first logs out");
-  const destination = new Disk(two, "vfchost0.0");
+  const destination = new Disk(two, "vfchost0.0", slot);
   assert.equal(await destination.write(0x22), false);
   await one.gate(["vfchost0.0"], "closed");
   await two.gate(["vfchost0.0"], "open");

@@ -67,7 +67,7 @@ export function findPartitions(lab: Lab, partitions: readonly LabPartition[]): F
     if (!partition) return [];
     const text = words.join(" ");
     const [, system = "", dir = ""] = new RegExp(`${lab.runDir}/([^/]+)/(p\\d+)/qmp\\.sock`).exec(text) ?? [];
-    const disks = [...text.matchAll(/server\.path=\S*?\/(v\d+)\/nbd\.sock,export=([^,\s]+)/g)].map(([, vios, exportName]) => ({ vios: vios!, exportName: exportName! }));
+    const disks = [...text.matchAll(/server\.path=\S*?\/(v\d+)\/nbd-\d+\.sock,export=([^,\s]+)/g)].map(([, vios, exportName]) => ({ vios: vios!, exportName: exportName! }));
     return [{ name: partition.name, pid, system, dir, disks }];
   });
 }
@@ -144,20 +144,21 @@ async function systemPlace(lab: Lab, system: System, here: readonly FoundPartiti
   return wrong;
 }
 
-/** A Virtual I/O Server's namespace: itself and its storage daemon, no mover, no connection of one, exactly the exports that partitions use. */
+/** A Virtual I/O Server's namespace: itself and a storage daemon for each door, no mover, no connection of one, exactly the exports that partitions use. */
 async function viosPlace(lab: Lab, system: System, vios: System["vioses"][number], here: readonly FoundPartition[]): Promise<string[]> {
   const place = `${system.name}/${vios.name}`;
   const dir = `v${vios.lparId}`;
-  const socket = path.join(system.runDir, dir, "nbd.sock");
-  const [programs, connections, exported] = await Promise.all([programsIn(vios.namespace), runAny(inNamespace(vios.namespace, "ss", "-Htn", "state", "established")), runAny(["qemu-nbd", "--list", "-k", socket])]);
-  const wrong = ["openlpm vios", "qemu-storage-daemon"].filter((program) => programs.filter((one) => one === program).length !== 1).map((program) => `${place} has not exactly one process ${program}`);
+  const doors = fs.readdirSync(path.join(system.runDir, dir)).filter((file) => /^nbd.*\.sock/.test(file)).map((file) => path.join(system.runDir, dir, file));
+  const [programs, connections, ...exported] = await Promise.all([programsIn(vios.namespace), runAny(inNamespace(vios.namespace, "ss", "-Htn", "state", "established")), ...doors.map((door) => runAny(["qemu-nbd", "--list", "-k", door]))]);
+  const counts = { "openlpm vios": 1, "qemu-storage-daemon": doors.length };
+  const wrong = Object.entries(counts).filter(([program, count]) => programs.filter((one) => one === program).length !== count).map(([program, count]) => `${place} has not exactly ${count} processes ${program}`);
   wrong.push(...programs.filter((program) => !["openlpm vios", "qemu-storage-daemon"].includes(program)).map((program) => `${place} has a process ${program}`));
   const peers = lab.systems.flatMap((one) => one.vioses.map((other) => other.lanAddress));
   for (const line of connections.stdout.split("\n").filter((one) => one.trim() !== "")) {
     const [, , local = "", remote = ""] = line.trim().split(/\s+/);
     if (local.endsWith(`:${MOVER_PORT}`) || peers.some((address) => remote.startsWith(`${address}:`))) wrong.push(`${place} has a connection of a mover: ${local} ${remote}`);
   }
-  const names = [...exported.stdout.matchAll(/^ export: '(.*)'$/gm)].map(([, name]) => name!).sort();
+  const names = exported.flatMap(({ stdout }) => [...stdout.matchAll(/^ export: '(.*)'$/gm)]).map(([, name]) => name!).sort();
   const used = here.flatMap((one) => one.disks.filter((disk) => disk.vios === dir).map((disk) => disk.exportName)).sort();
   if (names.join() !== used.join()) wrong.push(`${place} exports ${names.join(", ") || "nothing"}; partitions use ${used.join(", ") || "nothing"}`);
   return wrong;

@@ -16,9 +16,13 @@ const SystemDescription = z.object({
   migration: ConvergencePolicy.default(ConvergencePolicy.parse({})),
   vioses: z.array(ViosDescription).min(1).max(4).default([{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }]),
 });
+const SYSTEMS_MAX = 8;
+/** Accounts of partitions: apart for each system, and for laboratories side by side as far as their numbers differ; below those of real hosts. */
+const [LAB_UIDS, UIDS] = [1_900_000_000, 256];
+
 /** The file of `lab up --config`; docs/laboratory.md explains it. */
 export const LabDescription = z.object({
-  systems: z.array(SystemDescription).min(1).max(8).default([
+  systems: z.array(SystemDescription).min(1).max(SYSTEMS_MAX).default([
     { name: "ms01", typeModel: "9009-42A", serial: "7800A01", memoryMb: 8192, processors: 8, migration: ConvergencePolicy.parse({}), vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
     { name: "ms02", typeModel: "9009-42A", serial: "7800A02", memoryMb: 8192, processors: 8, migration: ConvergencePolicy.parse({}), vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
   ]),
@@ -59,6 +63,7 @@ export interface SystemPlan {
   readonly memoryMb: number;
   readonly processors: number;
   readonly migration: ConvergencePolicy;
+  readonly partitionUids: { readonly first: number; readonly count: number };
   readonly namespace: string;
   readonly lanAddress: string;
   readonly stateDir: string;
@@ -108,6 +113,7 @@ export function planLab(name: string, description: LabDescription): LabPlan {
   let host = 20;
   const systems = description.systems.map((system, index): SystemPlan => ({
     ...system,
+    partitionUids: { first: LAB_UIDS + (number * SYSTEMS_MAX + index) * UIDS, count: UIDS },
     namespace: space(system.name),
     lanAddress: `10.9.0.${11 + index}`,
     stateDir: path.join(stateDir, system.name),

@@ -54,6 +54,7 @@ function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): Syst
     vswitches: ["ETHERNET0"],
     migrationsMax: 8,
     migration: system.migration,
+    partitionUids: system.partitionUids,
     nativeDir: env.nativeDir,
     holdDir: plan.faults ? holdDirOf(system) : null,
     viosSilenceMs: plan.faults ? VIOS_SILENCE_MS.faults : VIOS_SILENCE_MS.usual,

@@ -249,7 +249,7 @@ export class SimSystem {
     return { lparId: row.lparId, definition: row.definition, storage, fc: [], state, migrationId: row.migrationId, runtime: { consoleLog: `${this.#host.name}/${row.definition.uuid}` } } as unknown as LparView;
   }
   #handle(vios: SimVios): ViosHandle {
-    return { lparId: vios.lparId as LparId, name: vios.name, hardware: { name: vios.name, address: vios.name } as never, nbdSocket: "", client: vios.client(this.#life) };
+    return { lparId: vios.lparId as LparId, name: vios.name, hardware: { name: vios.name, address: vios.name } as never, nbdSocket: () => "", doors: true, client: vios.client(this.#life) };
   }
 
   #hold(lparId: number, machine: Machine): Handle {

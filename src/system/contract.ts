@@ -21,7 +21,10 @@ export interface ViosHandle {
   readonly lparId: LparId;
   readonly name: string;
   readonly hardware: ViosHardware;
-  readonly nbdSocket: string;
+  /** where the devices behind a server adapter are served */
+  readonly nbdSocket: (slot: SlotNumber) => string;
+  /** false: of an earlier version, which has one socket for all partitions, of the account openlpm-lpar */
+  readonly doors: boolean;
   readonly client: Client<SystemVios>;
 }
 

@@ -12,6 +12,7 @@ import type { SystemConfig } from "../wire/system-config.js";
 import type { ViosHandle } from "./contract.js";
 import { SystemHypervisor } from "./hypervisor.js";
 import { Lifecycle } from "./lifecycle.js";
+import { sharedAccount, type Account } from "./qemu/confine.js";
 import type { PartitionProcess, ProcessState } from "./qemu/contract.js";
 import { LparRow, Store } from "./store.js";
 
@@ -20,7 +21,7 @@ const VIOS = 1 as LparId;
 type Asked = { readonly names: readonly string[]; readonly gate: string; readonly answer: () => void };
 
 /** A system with db01 (ID 3, one LUN by the VIOS 1), which is to run, and `found` in its run directory. */
-async function system(t: TestContext, found: { uuid?: string; state?: ProcessState | "blocked"; incoming?: boolean; migrationId?: string } | undefined, places: readonly string[] = []) {
+async function system(t: TestContext, found: { uuid?: string; state?: ProcessState | "blocked"; incoming?: boolean; migrationId?: string; socket?: string; account?: Account } | undefined, places: readonly string[] = []) {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "openlpm-hypervisor-"));
   for (const place of places) fs.mkdirSync(path.join(dir, place));
   const store = new Store(path.join(dir, "db"));
@@ -33,7 +34,7 @@ async function system(t: TestContext, found: { uuid?: string; state?: ProcessSta
   const devices = { disks: [], adapters: [{ name: "vhost0", slot: 10, clientLparId: ID, clientSlot: 2 }], targets: [{ name: "vtscsi0", slot: 10, lun: "naa.600a", lunBytes: 1 << 30, gate: "open" }], fc: [] };
   store.putLpar(LparRow.parse({ ...plain, lparId: VIOS, definition: { ...definition, name: "vios1", uuid: "00000000-0000-4000-8000-00000000000a", environment: "vioserver" }, devices }));
   const process = {
-    spec: { lparId: ID, name: "found", uuid: found?.uuid ?? definition.uuid, incoming: found?.incoming ?? false, bootMode: "norm" },
+    spec: { lparId: ID, name: "found", uuid: found?.uuid ?? definition.uuid, incoming: found?.incoming ?? false, bootMode: "norm", disks: [{ slot: 2, unit: 0, nbdSocket: found?.socket ?? "/run/ms01/v1/nbd-10.sock", exportName: "vtscsi0" }], ...(found?.account && { account: found.account }) },
     pid: 4711,
     guest: { ping: async () => false },
     state: async () => (found?.state === "blocked" ? Promise.reject(new OlpmError("timeout", "it does not answer")) : (found?.state ?? "running")),
@@ -113,6 +114,17 @@ test("an activation that was cut short before the processors ran is brought to i
     await other.lifecycle.finishActivations();
     assert.deepEqual([other.did, other.asked], [[], []], JSON.stringify(found));
   }
+});
+
+test("a Virtual I/O Server that starts gets the doors of the partitions that run: where their disks are, for the account that they have", async (t) => {
+  const account = { uid: 5001, gid: 5001 };
+  const now = await system(t, { account });
+  assert.deepEqual(now.hypervisor.processes.doorsFor(VIOS), [], "nobody runs");
+  await now.hypervisor.processes.adopt();
+  assert.deepEqual(now.hypervisor.processes.doorsFor(VIOS), [{ slot: 10, socket: "/run/ms01/v1/nbd-10.sock", ...account }]);
+  const earlier = await system(t, { socket: "/run/ms01/v1/nbd.sock" });
+  await earlier.hypervisor.processes.adopt();
+  assert.deepEqual(earlier.hypervisor.processes.doorsFor(VIOS), [{ slot: 10, socket: "/run/ms01/v1/nbd.sock", ...(sharedAccount() ?? { uid: 0, gid: 0 }) }], "started by a version that had one account and one socket for all");
 });
 
 test("a Virtual I/O Server that comes back while a partition's LUNs are closed does not get them opened by what was true before", async (t) => {

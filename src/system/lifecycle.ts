@@ -209,7 +209,7 @@ export class Lifecycle {
       hypervisor.update(lparId, (row) => ({ ...row, power: "on", failed: false, startedAt: new Date().toISOString() }));
       await provideAdapters(hypervisor.config, hardware, hypervisor.log);
       await hypervisor.network.addTrunk(trunkOf(hypervisor, lparId));
-      await hypervisor.supervisor.start(hardware, hypervisor.gates.devicesFor(lparId));
+      await hypervisor.supervisor.start(hardware, hypervisor.gates.devicesFor(lparId), hypervisor.processes.doorsFor(lparId));
       await hypervisor.gates.settle(lparId);
       await arrangeTrunks(hypervisor);
     } catch (error) {

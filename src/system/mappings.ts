@@ -57,11 +57,12 @@ export function fcOf(row: LparRow, vioses: readonly ViosRow[]): FcMapping[] {
 export interface Device {
   readonly clientSlot: SlotNumber;
   readonly viosLparId: LparId;
+  readonly viosSlot: SlotNumber;
   readonly vtd: string;
 }
 /** All target devices of a partition, of both kinds. */
 export function devicesOf(row: LparRow, vioses: readonly ViosRow[]): Device[] {
-  return [...storageOf(row, vioses), ...fcOf(row, vioses).flatMap(({ clientSlot, viosLparId, luns }) => luns.map(({ vtd }) => ({ clientSlot, viosLparId, vtd })))];
+  return [...storageOf(row, vioses), ...fcOf(row, vioses).flatMap(({ clientSlot, viosLparId, viosSlot, luns }) => luns.map(({ vtd }) => ({ clientSlot, viosLparId, viosSlot, vtd })))];
 }
 
 /** The device list for a VIOS that starts, without the logins of partitions that are not there: only a partition that has a process here is logged in to the SAN. */

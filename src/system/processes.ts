@@ -9,11 +9,13 @@ import { invariant } from "../kit/invariant.js";
 import { LparId } from "../model/ids.js";
 import type { ResourceConfig } from "../model/lpar.js";
 import { mayRun } from "../model/ownership.js";
+import type { ViosDoor } from "../wire/system-vios.js";
 import { LPARS_MAX } from "./accounting.js";
+import { accountOf } from "./accounts.js";
 import { layoutOf } from "./dlpar-plan.js";
 import { logoutFc } from "./fibre-channel.js";
 import type { SystemHypervisor } from "./hypervisor.js";
-import { partitionAccount } from "./qemu/confine.js";
+import { sharedAccount, type Account } from "./qemu/confine.js";
 import type { PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/contract.js";
 import type { LparRow } from "./store.js";
 
@@ -61,14 +63,16 @@ export class Processes {
     this.assertPlaceFree(lparId);
     const resources = row.definition.current;
     invariant(resources, "a partition that is started has a current configuration");
+    const account = await this.#account(row);
     const nics = [];
     for (const adapter of resources.ethernet) {
       invariant(adapter.mac, "an adapter of a current configuration has its address");
-      nics.push({ slot: adapter.slot, mac: adapter.mac, tap: await this.#hypervisor.network.plug(lparId, adapter.slot, this.#hypervisor.vswitches.get(adapter.vswitch).id, adapter.portVlanId, partitionAccount()?.uid ?? 0) });
+      nics.push({ slot: adapter.slot, mac: adapter.mac, tap: await this.#hypervisor.network.plug(lparId, adapter.slot, this.#hypervisor.vswitches.get(adapter.vswitch).id, adapter.portVlanId, account.uid) });
     }
     const bootMode = options.bootMode ?? resources.bootMode;
     try {
-      const process = await this.#factory.start({ ...this.#specOf(row, resources, bootMode), nics, incoming: options.incoming });
+      await this.#giveDoors(row, account);
+      const process = await this.#factory.start({ ...this.#specOf(row, resources, bootMode), account, nics, incoming: options.incoming });
       this.#hold(lparId, process, bootMode);
       return process;
     } catch (error) {
@@ -120,7 +124,28 @@ export class Processes {
     }
   }
 
-  #specOf(row: LparRow, resources: ResourceConfig, bootMode: string): Omit<PartitionSpec, "nics" | "incoming"> {
+  /** Its own; the shared one while a Virtual I/O Server of an earlier version serves it. */
+  async #account(row: LparRow): Promise<Account> {
+    const old = this.#hypervisor.devices(row).some(({ viosLparId }) => this.#hypervisor.supervisor.get(viosLparId)?.doors === false);
+    if (old) return sharedAccount() ?? ROOT;
+    const others = [...this.#held, ...this.#strangers].filter(([lparId]) => lparId !== row.lparId).map(([, process]) => accountUnder(process).uid);
+    return accountOf(this.#hypervisor, row.lparId, new Set(others));
+  }
+  async #giveDoors(row: LparRow, account: Account): Promise<void> {
+    for (const { viosLparId, viosSlot } of this.#hypervisor.devices(row)) {
+      const vios = this.#hypervisor.supervisor.get(viosLparId);
+      if (vios?.doors) await vios.client.call("storage.door", { slot: viosSlot, socket: vios.nbdSocket(viosSlot), ...account });
+    }
+  }
+  /** Doors of a Virtual I/O Server that starts: where the disks of the processes that run are, and theirs. */
+  doorsFor(viosLparId: LparId): ViosDoor[] {
+    const targets = this.#hypervisor.row(viosLparId).devices?.targets ?? [];
+    const disks = this.all().flatMap((process) => process.spec.disks.map((disk) => ({ ...disk, ...accountUnder(process) })));
+    const here = disks.filter(({ nbdSocket }) => path.basename(path.dirname(nbdSocket)) === `v${viosLparId}`);
+    return targets.flatMap(({ name, slot }) => here.filter(({ exportName }) => exportName === name).map(({ nbdSocket, uid, gid }) => ({ slot, socket: nbdSocket, uid, gid })));
+  }
+
+  #specOf(row: LparRow, resources: ResourceConfig, bootMode: string): Omit<PartitionSpec, "account" | "nics" | "incoming"> {
     const { proc, memory } = resources;
     const [layout, limits] = [layoutOf(resources, row.definition.layout), limitsOf(resources)];
     const units = new Map<number, number>();
@@ -129,7 +154,7 @@ export class Processes {
       if (!vios) return [];
       const unit = units.get(mapping.clientSlot) ?? 0;
       units.set(mapping.clientSlot, unit + 1);
-      return [{ slot: mapping.clientSlot, unit, nbdSocket: vios.nbdSocket, exportName: mapping.vtd }];
+      return [{ slot: mapping.clientSlot, unit, nbdSocket: vios.nbdSocket(mapping.viosSlot), exportName: mapping.vtd }];
     });
     return {
       lparId: row.lparId,
@@ -186,6 +211,9 @@ export class Processes {
     this.#hypervisor.processLost(lparId);
   }
 }
+
+const ROOT: Account = { uid: 0, gid: 0 };
+const accountUnder = ({ spec }: PartitionProcess): Account => spec.account ?? sharedAccount() ?? ROOT;
 
 /** What the processor group of a partition enforces; units null: as much as others leave. */
 export const limitsOf = ({ proc }: ResourceConfig): { readonly units: number | null; readonly weight: number } => ({ units: proc.mode === "ded" ? proc.desiredProcs * 100 : proc.sharingMode === "cap" ? proc.desiredUnits : null, weight: proc.uncapWeight });

@@ -31,6 +31,8 @@ export const LparRow = z.object({
   /** what a migration to here has promised, as `storage`: virtual Fibre Channel */
   fc: z.array(PlannedFc).default([]),
   migrationId: z.string().nullable(),
+  /** account of its process here (accounts.ts); absent: never started here by this version */
+  uid: z.number().int().positive().optional(),
   power: z.enum(["off", "on"]),
   /** operator-visible: the process ended without being asked to */
   failed: z.boolean(),

@@ -14,15 +14,17 @@ import { until } from "../kit/wait.js";
 import type { LparId } from "../model/ids.js";
 import { RpcPeer } from "../wire/rpc.js";
 import type { SystemConfig, ViosHardware } from "../wire/system-config.js";
-import { systemVios, type ViosConfig, type ViosDevices } from "../wire/system-vios.js";
+import { doorSocket, systemVios, type ViosConfig, type ViosDevices, type ViosDoor } from "../wire/system-vios.js";
 import { connectUnix } from "../wire/transport.js";
 import { mtmsText } from "../model/system.js";
 import type { ViosHandle } from "./contract.js";
-import { makePassable, partitionAccount } from "./qemu/confine.js";
+import { makePassable } from "./qemu/confine.js";
 
 /** From start to its `ready` file: Node starts, the SAN is asked, the storage daemon answers. */
 const START_MS_MAX = 60_000;
 const SHUTDOWN_MS_MAX = 30_000;
+/** Of a VIOS that an earlier version started, for all its clients. */
+const ONE_SOCKET = "nbd.sock";
 
 export interface ViosHooks {
   devicesChanged(lparId: LparId, devices: ViosDevices): void;
@@ -63,11 +65,11 @@ export class ViosSupervisor {
   }
 
   /** Starts the process and waits until it serves. @throws OlpmError refused with its last words | timeout */
-  async start(hardware: ViosHardware, devices: ViosDevices): Promise<void> {
+  async start(hardware: ViosHardware, devices: ViosDevices, doors: readonly ViosDoor[]): Promise<void> {
     const at = this.#paths(hardware);
     fs.rmSync(at.dir, { recursive: true, force: true });
     makePassable(at.dir);
-    fs.writeFileSync(at.config, JSON.stringify(this.#viosConfig(hardware, devices)), { mode: 0o600 });
+    fs.writeFileSync(at.config, JSON.stringify(this.#viosConfig(hardware, devices, doors)), { mode: 0o600 });
     const out = fs.openSync(at.output, "w", 0o600);
     const main = path.resolve(import.meta.dirname, "../main.js");
     const argv = [`--net=/run/netns/${hardware.namespace}`, "--", process.execPath, "--enable-source-maps", main, "vios", "--config", at.config];
@@ -143,10 +145,10 @@ export class ViosSupervisor {
     const peer = new RpcPeer(await connectUnix(at.socket), { self: `system:${this.#config.name}`, caller: `vios:${hardware.name}`, log: this.#log, silenceMsMax: this.#config.viosSilenceMs });
     const client = peer.client(systemVios);
     client.on("devices.changed", (devices) => this.#hooks.devicesChanged(hardware.lparId, devices));
-    const handle: ViosHandle = { lparId: hardware.lparId, name: hardware.name, hardware, nbdSocket: at.nbd, client };
-    const running: Running = { handle, identity, peer, ending: false };
     try {
-      const { devices } = await client.call("vios.status", {}, { deadlineMs: this.#config.viosSilenceMs });
+      const { devices, doors } = await client.call("vios.status", {}, { deadlineMs: this.#config.viosSilenceMs });
+      const handle: ViosHandle = { lparId: hardware.lparId, name: hardware.name, hardware, nbdSocket: (slot) => (doors ? doorSocket(at.dir, slot) : path.join(at.dir, ONE_SOCKET)), doors, client };
+      const running: Running = { handle, identity, peer, ending: false };
       this.#running.set(hardware.lparId, running);
       void peer.closed.then((reason) => this.#disconnected(hardware, running, reason));
       this.#hooks.devicesChanged(hardware.lparId, devices);
@@ -181,10 +183,10 @@ export class ViosSupervisor {
 
   #paths(hardware: ViosHardware) {
     const dir = path.join(this.#config.runDir, `v${hardware.lparId}`);
-    return { dir, config: path.join(dir, "config.json"), output: path.join(dir, "output"), pid: path.join(dir, "pid.json"), ready: path.join(dir, "ready"), socket: path.join(dir, "vios.sock"), nbd: path.join(dir, "nbd.sock") };
+    return { dir, config: path.join(dir, "config.json"), output: path.join(dir, "output"), pid: path.join(dir, "pid.json"), ready: path.join(dir, "ready"), socket: path.join(dir, "vios.sock") };
   }
 
-  #viosConfig(hardware: ViosHardware, devices: ViosDevices): ViosConfig {
+  #viosConfig(hardware: ViosHardware, devices: ViosDevices, doors: readonly ViosDoor[]): ViosConfig {
     const at = this.#paths(hardware);
     return {
       systemName: this.#config.name,
@@ -194,8 +196,7 @@ export class ViosSupervisor {
       runDir: at.dir,
       logFile: path.join(this.#config.stateDir, "logs", `${hardware.name}.log`),
       socket: at.socket,
-      nbdSocket: at.nbd,
-      nbdGroup: partitionAccount()?.gid ?? null,
+      doors: [...doors],
       san: hardware.san,
       sea: [{ name: "ent0", uplink: hardware.uplink, trunk: trunkInterface(0), vlanIds: hardware.sea.vlanIds, trunkSlot: hardware.sea.trunkSlot, trunkPriority: hardware.sea.trunkPriority, address: hardware.address, prefix: hardware.prefix }],
       mover: hardware.msp ? { host: hardware.address, port: hardware.moverPort, concurrentMax: hardware.moverConcurrentMax, trusted: hardware.moverTrusted, tls: hardware.tls } : null,

@@ -63,7 +63,7 @@ export class Vios {
       return {};
     };
     return {
-      "vios.status": async () => ({ pid: process.pid, uptimeMs: performance.now() - this.#startedAt, devices: this.table.all, movers: this.mover.states() }),
+      "vios.status": async () => ({ pid: process.pid, uptimeMs: performance.now() - this.#startedAt, devices: this.table.all, movers: this.mover.states(), doors: true }),
       "vios.shutdown": () => nothing(this.#shutdown()),
       "vios.command": ({ argv }) => runViosCommand(this, argv),
       "adapter.put": async (wanted) => this.table.putAdapter(wanted),
@@ -73,6 +73,7 @@ export class Vios {
       "fc.logout": ({ slot }) => nothing(this.fibreChannel.logout(slot)),
       "fc.probe": async ({ wwpns }) => ({ found: await this.fibreChannel.probe(wwpns) }),
       "storage.probe": async ({ luns }) => ({ found: await this.storage.probe(luns) }),
+      "storage.door": (door) => nothing(this.storage.giveDoor(door)),
       "storage.attach": (device) => this.storage.attach(device),
       "storage.detach": ({ name }) => nothing(this.storage.detach(name)),
       "storage.gate": ({ names, gate }) => nothing(this.storage.setGates(names, gate)),
@@ -89,6 +90,7 @@ export class Vios {
       for (const target of this.table.targetsBehind(slot)) await this.storage.detach(target.name);
     }
     this.table.removeAdapter(slot);
+    this.storage.forgetDoor(slot);
   }
 
   async #part(part: string, work: Promise<void>): Promise<void> {

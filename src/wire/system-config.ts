@@ -95,6 +95,11 @@ export const SystemConfig = z.strictObject({
   vswitches: z.array(z.string()).default(["ETHERNET0"]).describe("virtual switches made at the first start"),
   migrationsMax: z.number().int().min(1).default(8).describe("migrations at the same time, in and out"),
   migration: ConvergencePolicy.default(ConvergencePolicy.parse({})).describe("how a copy comes to its end (docs/performance.md): `downtimeMs`, the stop into which the rest has to fit; `throttle`, how far a partition that changes its memory too fast is slowed down (`initialPercent`, `stepPercent`, `maxPercent`; null: never); `stallRounds`, `stallSeconds` and `roundsMax`, when the migration is given up"),
+  partitionUids: z
+    .strictObject({ first: z.number().int().min(1000), count: z.number().int().min(1) })
+    .refine(({ first, count }) => first + count <= 2 ** 31, "the range ends below 2147483648")
+    .default({ first: 2_100_000_000, count: 4096 })
+    .describe("numbers (`first`, `count`) from which each partition gets an account of its own, uid and gid alike, without an entry in /etc/passwd; a number that an account, a group or a range of /etc/subuid has is passed over. The default lies above those that systemd and SSSD give; systems on one host need ranges apart"),
   vioses: z.array(ViosHardware).describe("the physical side of each Virtual I/O Server"),
   viosSilenceMs: z.number().int().min(1_000).default(10_000).describe("a Virtual I/O Server that says nothing for so many ms, and then nothing again when it is asked anew, is ended: its partitions wait for the next one"),
   nativeDir: NativeDir,

@@ -30,6 +30,15 @@ export type ViosFcAdapter = z.infer<typeof ViosFcAdapter>;
 export const ViosTargetDevice = z.object({ name: z.string().min(1).max(64), slot: SlotNumber, lun: LunId, lunBytes: z.number().int(), gate: z.enum(["open", "closed"]), wwpn: Wwpn.optional() });
 export type ViosTargetDevice = z.infer<typeof ViosTargetDevice>;
 
+/**
+ * The door of a server adapter: the socket at which the target devices behind it are served by NBD (export name = target device name), and the account
+ * that may connect. One door each, so that a partition reaches no other's devices; only clients of a version that had one socket for all share theirs.
+ */
+export const ViosDoor = z.object({ slot: SlotNumber, socket: z.string(), uid: z.number().int().min(0), gid: z.number().int().min(0) });
+export type ViosDoor = z.infer<typeof ViosDoor>;
+/** Where a door is unless the system says otherwise; until it says whose it is, it is root's. */
+export const doorSocket = (runDir: string, slot: number): string => `${runDir}/nbd-${slot}.sock`;
+
 export const ViosDevices = z.object({ disks: z.array(ViosDisk), adapters: z.array(ViosServerAdapter), targets: z.array(ViosTargetDevice), fc: z.array(ViosFcAdapter).default([]) });
 export type ViosDevices = z.infer<typeof ViosDevices>;
 
@@ -43,10 +52,8 @@ export const ViosConfig = z.object({
   logFile: z.string(),
   /** where this VIOS answers its system */
   socket: z.string(),
-  /** NBD exports of the target devices: export name = target device name */
-  nbdSocket: z.string(),
-  /** group whose members may connect to the exports; null: root alone */
-  nbdGroup: z.number().int().nullable().default(null),
+  /** those of clients that run */
+  doors: z.array(ViosDoor).default([]),
   san: z.object({ portals: z.array(z.string()), initiatorName: z.string() }),
   /** bridge of the trunk interfaces to the virtual switch and the uplink; made in the VIOS's own namespace */
   sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), trunkSlot: SlotNumber, trunkPriority: z.number().int(), address: z.string().nullable(), prefix: z.number().int() })),
@@ -78,7 +85,7 @@ export type MoverState = z.infer<typeof MoverState>;
 export const systemVios = {
   name: "system-vios",
   methods: {
-    "vios.status": { params: Nothing, result: z.object({ pid: z.number().int(), uptimeMs: z.number(), devices: ViosDevices, movers: z.array(MoverState) }) },
+    "vios.status": { params: Nothing, result: z.object({ pid: z.number().int(), uptimeMs: z.number(), devices: ViosDevices, movers: z.array(MoverState), /** false: an earlier version, with one socket for all */ doors: z.boolean().default(false) }) },
     /** finishes nothing, ends cleanly: exports closed, storage flushed, sessions logged out */
     "vios.shutdown": { params: Nothing, result: Nothing },
     "vios.command": { params: z.object({ argv: z.array(z.string()), admin: z.boolean() }), result: z.object({ stdout: z.string(), stderr: z.string(), code: z.number().int() }) },
@@ -101,6 +108,8 @@ export const systemVios = {
 
     /** asks the SAN; identity by VPD page 0x83, never by path */
     "storage.probe": { params: z.object({ luns: z.array(LunId) }), result: z.object({ found: z.array(LunVisibility) }) },
+    /** gives the door of a server adapter to an account, before its client starts; a client that is connected at another socket is cut off */
+    "storage.door": { params: ViosDoor, result: Nothing },
     /** logs in to the LUN, checks identity and size, exports it behind the server adapter of `slot` with its gate as said */
     "storage.attach": { params: ViosTargetDevice, result: ViosTargetDevice },
     "storage.detach": { params: z.object({ name: z.string() }), result: Nothing },

@@ -12,7 +12,7 @@ import { run } from "../../kit/run.js";
 import { until } from "../../kit/wait.js";
 import { QmpClient } from "../../qmp/client.js";
 import { sockets } from "../../system/qemu/arguments.js";
-import { makePassable, partitionAccount, type Account } from "../../system/qemu/confine.js";
+import { makePassable, type Account } from "../../system/qemu/confine.js";
 import type { PartitionProcess, PartitionSpec, ProcessFactory } from "../../system/qemu/contract.js";
 import { createProcessFactory } from "../../system/qemu/process.js";
 import type { Lab } from "../lab.js";
@@ -60,7 +60,7 @@ export class Straight {
     const straight = new Straight(lab, like, log);
     const image = path.join(lab.stateDir, "straight.img");
     await fillLun(lab, image, { name: "straight", address: "10.9.0.250", files: [] });
-    const account = partitionAccount() ?? { uid: 0, gid: 0 };
+    const account = like.account ?? { uid: 0, gid: 0 };
     makePassable(straight.#dir);
     const keys = path.join(straight.#dir, "keys.psk");
     fs.writeFileSync(keys, `qemu:${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });

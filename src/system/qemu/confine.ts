@@ -1,20 +1,24 @@
 /**
- * The account under which partitions run. It owns nothing: the partition's run directory is given to it, its terminal's log reaches QEMU as an open
- * file, its taps and the disks of Virtual I/O Servers are opened to it by number. A host without the account runs partitions as root, which is logged.
+ * How a partition's process is confined. Its account (accounts.ts) owns nothing: the run directory is given to it, the terminal's log reaches QEMU as an open
+ * file, its taps and its doors of Virtual I/O Servers are opened to it by number.
  */
 import fs from "node:fs";
 import path from "node:path";
 
-export const PARTITION_ACCOUNT = "openlpm-lpar";
+/** The account that all partitions of earlier versions share. */
+const SHARED_ACCOUNT = "openlpm-lpar";
 
 export interface Account {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** The account in `/etc/passwd` (passwd(5)), undefined where the host has none. Pure but for the file. */
-export function partitionAccount(passwd = fs.readFileSync("/etc/passwd", "utf8")): Account | undefined {
-  const words = passwd.split("\n").map((line) => line.split(":")).find(([name]) => name === PARTITION_ACCOUNT);
+/**
+ * The one account of earlier versions, undefined where the host has none. Partitions that they started run on under it, and new ones get it while a Virtual I/O
+ * Server of theirs is of such a version.
+ */
+export function sharedAccount(passwd = fs.readFileSync("/etc/passwd", "utf8")): Account | undefined {
+  const words = passwd.split("\n").map((line) => line.split(":")).find(([name]) => name === SHARED_ACCOUNT);
   const [uid, gid] = [Number(words?.[2]), Number(words?.[3])];
   return words && Number.isInteger(uid) && Number.isInteger(gid) && uid > 0 ? { uid, gid } : undefined;
 }
@@ -27,11 +31,11 @@ export function confinement(account: Account | undefined, accelerator: "kvm" | "
 }
 
 /**
- * Lets the account open its taps: most hosts have the device open to everybody already, which is harmless, since the kernel lets nobody else than the
+ * Lets partitions open their taps: most hosts have the device open to everybody already, which is harmless, since the kernel lets nobody else than the
  * owner of an interface attach to it (Linux Documentation/networking/tuntap.rst, "Set permissions").
  */
 export function openTapDevice(): void {
-  if (partitionAccount()) fs.chmodSync("/dev/net/tun", 0o666);
+  fs.chmodSync("/dev/net/tun", 0o666);
 }
 
 const OURS = "/run/openlpm";

@@ -4,6 +4,7 @@
  */
 import type { Duplex } from "node:stream";
 import type { MemoryDevice } from "../../model/lpar.js";
+import type { Account } from "./confine.js";
 import type { ConvergencePolicy, MigrationProgress } from "../../model/migration.js";
 
 export interface PartitionDisk {
@@ -45,6 +46,8 @@ export interface PartitionSpec {
   readonly initrd: string;
   /** added to the kernel's command line */
   readonly bootMode: string;
+  /** it runs as; absent: as openlpm-lpar, started by an earlier version */
+  readonly account?: Account;
   readonly disks: readonly PartitionDisk[];
   readonly nics: readonly PartitionNic[];
   /** every byte that the partition's terminal prints is appended here by QEMU itself */

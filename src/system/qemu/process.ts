@@ -18,7 +18,7 @@ import { connectUnix } from "../../wire/transport.js";
 import { guestAgent } from "./agent.js";
 import { qemuArguments, sockets } from "./arguments.js";
 import { capProcess, dropCap } from "./cgroup.js";
-import { confinement, partitionAccount } from "./confine.js";
+import { confinement, sharedAccount } from "./confine.js";
 import type { GuestAgent, OutgoingMigration, PartitionProcess, PartitionSpec, ProcessFactory, ProcessState } from "./contract.js";
 import { Hotplug } from "./hotplug.js";
 import { QemuOutgoing } from "./outgoing.js";
@@ -77,7 +77,7 @@ async function launch(spec: PartitionSpec): Promise<ProcessIdentity> {
   const terminal = fs.openSync(spec.consoleLog, "a", 0o600);
   try {
     const enter = spec.namespace === null ? [] : ["nsenter", `--net=/run/netns/${spec.namespace}`, "--"];
-    const account = partitionAccount();
+    const account = spec.account ?? sharedAccount();
     if (account) fs.chownSync(spec.dir, account.uid, account.gid);
     const [file, ...argv] = [...enter, ...confinement(account, spec.accelerator), PROGRAM, ...qemuArguments(spec)];
     // Its own session: the partition outlives this process. The last descriptor is LOG_FD.

@@ -1,5 +1,5 @@
 /**
- * The qemu-storage-daemon of a Virtual I/O Server: a child that holds the iSCSI sessions and serves the NBD exports. `exports.ts` tells it what to
+ * A qemu-storage-daemon of a Virtual I/O Server: a child that holds iSCSI sessions and serves NBD exports at one socket. `exports.ts` tells it what to
  * serve. It is started with a death signal, so that it never outlives this process: an orphan with an open gate would be a second writer.
  *
  *   start -> running -> (quit) ended | (crash) `onLost`
@@ -8,17 +8,13 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import fs from "node:fs";
-import path from "node:path";
 import { OlpmError } from "../../kit/errors.js";
 import type { Logger } from "../../kit/log.js";
 import { until, within } from "../../kit/wait.js";
 import { Monitor } from "./monitor.js";
 
 export interface DaemonOptions {
-  readonly runDir: string;
   readonly nbdSocket: string;
-  /** group whose members may connect; null: root alone */
-  readonly nbdGroup: number | null;
   readonly log: Logger;
   /** called once when the daemon ends without being asked to */
   readonly onLost: () => void;
@@ -37,6 +33,7 @@ export class StorageDaemon {
   readonly #ended: Promise<void>;
   #monitor!: Monitor;
   #expectEnd = false;
+  #published = false;
   #words = "";
 
   private constructor(options: DaemonOptions, child: ChildProcess) {
@@ -56,7 +53,7 @@ export class StorageDaemon {
 
   /** Starts the daemon; it serves nothing yet. @throws OlpmError storage-failed with its words */
   static async start(options: DaemonOptions): Promise<StorageDaemon> {
-    const monitorPath = path.join(options.runDir, "storage.qmp");
+    const monitorPath = options.nbdSocket.replace(/(\.sock)?$/, ".qmp");
     fs.rmSync(monitorPath, { force: true });
     fs.rmSync(unpublished(options.nbdSocket), { force: true });
     const words = ["--pdeathsig", "KILL", "--", "qemu-storage-daemon", "--chardev", `socket,id=monitor,path=${optionText(monitorPath)},server=on,wait=off`, "--monitor", "chardev=monitor", "--nbd-server", `addr.type=unix,addr.path=${optionText(unpublished(options.nbdSocket))}`];
@@ -81,18 +78,20 @@ export class StorageDaemon {
     return this.#monitor.call(command, args, deadlineMs);
   }
 
-  /** From here on clients can connect. */
-  publish(): void {
-    const { nbdGroup } = this.#options;
-    fs.chownSync(unpublished(this.#options.nbdSocket), 0, nbdGroup ?? 0);
-    fs.chmodSync(unpublished(this.#options.nbdSocket), nbdGroup === null ? 0o600 : 0o660);
-    fs.renameSync(unpublished(this.#options.nbdSocket), this.#options.nbdSocket);
+  /** From here on clients of this account can connect. Again: of this account only, from here on. */
+  publish({ uid, gid }: { readonly uid: number; readonly gid: number }): void {
+    const { nbdSocket } = this.#options;
+    const at = this.#published ? nbdSocket : unpublished(nbdSocket);
+    fs.chmodSync(at, 0o600);
+    fs.chownSync(at, uid, gid);
+    if (!this.#published) fs.renameSync(at, nbdSocket);
+    this.#published = true;
   }
 
   /** Closes exports, flushes, logs out; killed when that does not end in time. May be called twice. */
   async quit(): Promise<void> {
     this.#expectEnd = true;
-    fs.rmSync(this.#options.nbdSocket, { force: true });
+    for (const at of [this.#options.nbdSocket, unpublished(this.#options.nbdSocket)]) fs.rmSync(at, { force: true });
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       await this.#monitor.call("quit", {}, QUIT_MS_MAX).catch(() => undefined);
       await within(this.#ended, QUIT_MS_MAX, "end of the storage daemon").catch((error: unknown) => {

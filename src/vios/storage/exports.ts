@@ -119,6 +119,6 @@ export class Exports {
   }
 }
 
-function missing(name: string): never {
+export function missing(name: string): never {
   throw new OlpmError("storage-failed", `the target device ${name} has no way to its LUN now`, { action: "Look at the SAN and run cfgdev.", retryable: true });
 }

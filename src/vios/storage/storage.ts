@@ -1,20 +1,21 @@
 /**
- * Target devices of one Virtual I/O Server: which LUNs the SAN shows, which devices stand on them, and their gates. `Vios` and the VIOS
- * command line call it; what is special to virtual Fibre Channel is in fibre-channel.ts. The way to a LUN is the VIOS's own or, for a device with a WWPN, its client's. Slow questions to the SAN run beside each other; changes of the device table are one at a time; gates never wait
- * for either.
+ * Target devices of one Virtual I/O Server: which LUNs the SAN shows, which devices stand on them, behind which door, and their gates. `Vios` and the VIOS
+ * command line call it; what is special to virtual Fibre Channel is in fibre-channel.ts. The way to a LUN is the VIOS's own or, for a device with a WWPN, its
+ * client's. Slow questions to the SAN run beside each other; changes of the device table are one at a time; gates never wait for either.
  *
- *   target device:  wanted (in the table) -> served (chain in the storage daemon) ; a lost daemon or SAN leaves it wanted, and it is tried again
+ *   target device:  wanted (in the table) -> served (chain in the storage daemon of its slot's door) ; a lost daemon or SAN leaves it wanted, and it is tried again
  */
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import type { Logger } from "../../kit/log.js";
 import { delay } from "../../kit/wait.js";
-import type { LunId, LparId } from "../../model/ids.js";
+import type { LunId, LparId, SlotNumber } from "../../model/ids.js";
 import type { LunVisibility } from "../../wire/console-system.js";
-import type { ViosConfig, ViosTargetDevice } from "../../wire/system-vios.js";
+import type { ViosConfig, ViosDoor, ViosTargetDevice } from "../../wire/system-vios.js";
 import { mergeDisks, type DeviceTable } from "../devices.js";
 import { discover, inspect, type Discovery, type FoundLun, type LunPath, type SanConfig } from "../san/discover.js";
-import { StorageDaemon } from "./daemon.js";
-import { Exports } from "./exports.js";
+import type { Door } from "./door.js";
+import { Doors } from "./doors.js";
+import { missing, type Exports } from "./exports.js";
 import { asClient, portalOf } from "./ports.js";
 
 /** Between two tries to serve what the SAN or the daemon's death took away. Clients wait and try again by themselves meanwhile. */
@@ -30,8 +31,7 @@ export class Storage {
   readonly #stopped = new AbortController();
   /** where each served device is logged in */
   readonly #ways = new Map<string, LunPath>();
-  #daemon: StorageDaemon | undefined;
-  #exports: Exports | undefined;
+  readonly #doors: Doors;
   #lastFailures: readonly OlpmError[] = [];
   #refreshing: Promise<void> | undefined;
   #changes: Promise<unknown> = Promise.resolve();
@@ -46,13 +46,14 @@ export class Storage {
     this.#san = config.san;
     this.#table = table;
     this.#log = log;
+    this.#doors = new Doors(config.runDir, config.doors, { initiatorName: config.san.initiatorName, log, onLost: (door) => void this.#reopen(door) });
   }
 
   /** Ready when every target device that the SAN gives now is served; the others follow. @throws OlpmError storage-failed (no daemon) */
   async start(): Promise<void> {
-    await Promise.all([this.refresh(), this.#startDaemon()]);
+    await Promise.all([this.refresh(), this.#doors.open(this.#wanted())]);
     await this.#restoreOnce();
-    this.#daemon!.publish();
+    this.#doors.publish();
     this.#restoreRest();
   }
 
@@ -60,11 +61,11 @@ export class Storage {
   async stop(): Promise<void> {
     this.#stopped.abort(new OlpmError("aborted", "the Virtual I/O Server is shutting down"));
     await this.#changes.catch(() => undefined);
-    await this.#daemon?.quit();
+    await this.#doors.shut();
   }
 
   served(name: string): boolean {
-    return this.#exports?.has(name) ?? false;
+    return this.#doors.serving(name) !== undefined;
   }
 
   /** Where a served device is logged in. */
@@ -103,9 +104,15 @@ export class Storage {
       const wanted: ViosTargetDevice = { ...asked, name: typeof asked.name === "string" ? asked.name : asked.name() };
       const old = this.#table.target(wanted.name);
       this.#assertAttachable(wanted, old);
-      if (!this.served(wanted.name)) await this.#serve(old ?? wanted, seen);
+      try {
+        if (!this.served(wanted.name)) await this.#serve(old ?? wanted, seen);
+      } catch (error) {
+        await this.#doors.shutUnused(this.#wanted());
+        throw error;
+      }
       if (old) await this.setGates([wanted.name], wanted.gate);
       else this.#table.addTarget(wanted);
+      this.#publish(wanted.slot);
       this.#log.info({ device: wanted.name, lun: wanted.lun, gate: wanted.gate }, "target device attached");
       return this.#table.target(wanted.name)!;
     });
@@ -115,14 +122,36 @@ export class Storage {
   detach(name: string): Promise<void> {
     return this.#change(async () => {
       if (!this.#table.target(name)) return;
-      await this.#exports?.remove(name);
+      await this.#doors.serving(name)?.remove(name);
       this.#table.removeTarget(name);
+      await this.#doors.shutUnused(this.#wanted());
       this.#log.info({ device: name }, "target device detached");
     });
   }
 
   /**
-   * Opens or closes gates, all or none. A device that is not served now has no way to its LUN, so its gate counts as closed when asked to.
+   * Gives the door of a slot to an account. Devices that are at another socket, or that another account's client may hold, are cut off and served anew.
+   * @throws OlpmError storage-failed | what serving throws
+   */
+  giveDoor(door: ViosDoor): Promise<void> {
+    return this.#change(async () => {
+      const behind = this.#table.targetsBehind(door.slot);
+      if (this.#doors.give(door)) {
+        for (const { name } of behind) await this.#doors.serving(name)?.remove(name);
+        await this.#doors.shutUnused(this.#wanted());
+      }
+      for (const target of behind) if (!this.served(target.name)) await this.#serve(target);
+      this.#publish(door.slot);
+      this.#log.info({ slot: door.slot, socket: door.socket, uid: door.uid }, "the door of a server adapter was given");
+    }).finally(() => this.#restoreRest());
+  }
+  /** The adapter is gone. */
+  forgetDoor(slot: SlotNumber): void {
+    this.#doors.forget(slot);
+  }
+
+  /**
+   * Opens or closes gates, all behind one door or none. A device that is not served now has no way to its LUN, so its gate counts as closed when asked to.
    * @throws OlpmError not-found | storage-failed
    */
   async setGates(names: readonly string[], gate: ViosTargetDevice["gate"]): Promise<void> {
@@ -132,14 +161,25 @@ export class Storage {
     if (gate === "closed") this.#table.setGates(names.filter((name) => !this.served(name)), gate);
     const concerned = gate === "closed" ? names.filter((name) => this.served(name)) : names;
     const begun = performance.now();
-    if (concerned.length > 0) await this.#running().setGates(concerned, gate);
+    const byDoor = new Map<Exports, string[]>();
+    for (const name of concerned) {
+      const exports = this.#doors.serving(name) ?? missing(name);
+      byDoor.set(exports, [...(byDoor.get(exports) ?? []), name]);
+    }
+    await Promise.all([...byDoor].map(([exports, behind]) => exports.setGates(behind, gate)));
     this.#table.setGates(names, gate);
     this.#log.info({ devices: names, gate, ms: Number((performance.now() - begun).toFixed(2)) }, "gates set");
   }
 
-  #running(): Exports {
-    if (!this.#exports) throw new OlpmError("storage-failed", `the storage daemon of ${this.#config.name} is being started anew`, { retryable: true });
-    return this.#exports;
+  /** Slots with devices. */
+  #wanted(): SlotNumber[] {
+    return this.#table.all.targets.map((target) => target.slot);
+  }
+  /** Lets the client in when all of its devices are there: one that reconnects finds all exports or no server. */
+  #publish(slot: SlotNumber): void {
+    const door = this.#doors.at(slot);
+    const whole = this.#table.all.targets.every((target) => this.#doors.at(target.slot) !== door || this.served(target.name));
+    if (door.exports && !door.published && whole) door.publish();
   }
 
   #assertAttachable(wanted: ViosTargetDevice, old: ViosTargetDevice | undefined): void {
@@ -159,7 +199,8 @@ export class Storage {
       const now = await inspect(san, path, this.#stopped.signal);
       if (now.lun !== device.lun) throw this.#mismatch(device, path, now.lun);
     };
-    await this.#running().add(device, path, confirm, () => this.#table.target(device.name)?.gate ?? device.gate, san.initiatorName);
+    const exports = await this.#doors.at(device.slot).open();
+    await exports.add(device, path, confirm, () => this.#table.target(device.name)?.gate ?? device.gate, san.initiatorName);
     this.#ways.set(device.name, path);
   }
 
@@ -240,12 +281,6 @@ export class Storage {
     this.#table.setDisks(mergeDisks(this.#table.all.disks, found.luns));
   }
 
-  async #startDaemon(): Promise<void> {
-    const { runDir, nbdSocket, nbdGroup } = this.#config;
-    this.#daemon = await StorageDaemon.start({ runDir, nbdSocket, nbdGroup, log: this.#log, onLost: () => void this.#replaceDaemon() });
-    this.#exports = new Exports(this.#daemon, this.#san.initiatorName);
-  }
-
   /**
    * Every device in the table that is not served is tried once; what fails is logged and stays wanted. LUNs that the last look at the SAN did not
    * show are passed over, so that a SAN which does not answer is waited for once and not once for each device.
@@ -276,6 +311,7 @@ export class Storage {
         await delay(RESTORE_EVERY_MS, this.#stopped.signal);
         await this.refresh();
         await this.#restoreOnce();
+        this.#doors.publish();
       }
     };
     this.#restoring ??= work()
@@ -283,13 +319,12 @@ export class Storage {
       .finally(() => (this.#restoring = undefined));
   }
 
-  async #replaceDaemon(): Promise<void> {
-    this.#exports = undefined; // nothing has a way to its LUN now
-    while (!this.#stopped.signal.aborted) {
+  async #reopen(door: Door): Promise<void> {
+    while (!this.#stopped.signal.aborted && this.#wanted().some((slot) => this.#doors.at(slot) === door)) {
       try {
-        await this.#startDaemon();
+        await door.open();
         await this.#restoreOnce();
-        this.#daemon!.publish();
+        this.#doors.publish();
         return this.#restoreRest();
       } catch (error) {
         this.#log.error({ err: error }, "the storage daemon could not be replaced");
