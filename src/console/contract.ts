@@ -5,7 +5,7 @@
 import type { Logger } from "../kit/log.js";
 import type { LparId } from "../model/ids.js";
 import type { SwitchMapping } from "../mobility/definition.js";
-import type { Levels, WantedMsp } from "../mobility/facts.js";
+import type { Finding, Levels, WantedMsp } from "../mobility/facts.js";
 import type { LparView } from "../model/lpar.js";
 import type { MigrationRecord, Prediction } from "../model/migration.js";
 import type { SystemView } from "../model/system.js";
@@ -38,15 +38,7 @@ export interface Inventory {
   close(): Promise<void>;
 }
 
-/** One finding of validation (lpm-process section 4). */
-export interface Finding {
-  readonly severity: "error" | "warning";
-  readonly hsc: string;
-  readonly message: string;
-  readonly action: string;
-  /** what a Virtual I/O Server or an operating system said, one line each */
-  readonly details?: readonly string[];
-}
+export type { Finding };
 
 export interface MobilityOptions {
   readonly destLparId?: number;

@@ -9,7 +9,6 @@ import { OlpmError } from "../kit/errors.js";
 import { identify, type ProcessIdentity } from "../kit/proc.js";
 import { run, runAny } from "../kit/run.js";
 import { until } from "../kit/wait.js";
-import type { Lab } from "./lab.js";
 import { LUN_MB, SAN_ADDRESS, SAN_PORT, type LabPlan } from "./plan.js";
 import { inNamespace } from "./wiring.js";
 
@@ -46,7 +45,7 @@ const adminOf = (control: number) => (mode: string, op: string, ...words: string
 const targetOf = (index: number): number => 2 + index;
 
 /** What a SAN administrator does for a partition with virtual Fibre Channel: shows a LUN to both WWPNs of an adapter, and to nobody else. @throws OlpmError not-found */
-export async function maskLun({ san }: Pick<Lab, "san">, index: number, wwpns: readonly string[]): Promise<void> {
+export async function maskLun({ san }: Pick<LabPlan, "san">, index: number, wwpns: readonly string[]): Promise<void> {
   const lun = san.fcLuns[index];
   if (!lun) throw new OlpmError("not-found", `the laboratory has no LUN ${index} for virtual Fibre Channel`);
   const admin = adminOf(san.control);
@@ -58,12 +57,12 @@ export async function maskLun({ san }: Pick<Lab, "san">, index: number, wwpns: r
 }
 
 /** Takes the masking of one name away; its open sessions stay. */
-export async function unmaskLun({ san }: Pick<Lab, "san">, index: number, wwpn: string): Promise<void> {
+export async function unmaskLun({ san }: Pick<LabPlan, "san">, index: number, wwpn: string): Promise<void> {
   await adminOf(san.control)("target", "unbind", "--tid", String(targetOf(index)), "--initiator-name", `naa.${wwpn}`);
 }
 
 /** Initiator names that are logged in to a masked LUN now, each once, as the SAN says. */
-export async function loggedIn({ san }: Pick<Lab, "san">, index: number): Promise<string[]> {
+export async function loggedIn({ san }: Pick<LabPlan, "san">, index: number): Promise<string[]> {
   const text = await adminOf(san.control)("target", "show");
   const own = text.split(/^Target /m).find((part) => part.startsWith(`${targetOf(index)}:`)) ?? "";
   return [...new Set([...own.matchAll(/Initiator: (\S+)/g)].map(([, name]) => name!))].sort();

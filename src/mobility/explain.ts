@@ -3,12 +3,7 @@ import { bytesToMb } from "../model/units.js";
 import type { MobilityFacts } from "./facts.js";
 import { movingProfile } from "./definition.js";
 import { predictionText } from "./predict.js";
-import type { Validation } from "./plan.js";
-
-export interface Note {
-  readonly level: number;
-  readonly text: string;
-}
+import type { Note, Validation } from "./validation.js";
 
 export function explain(facts: MobilityFacts, found: Pick<Validation, "kind" | "suggestedScsi" | "possibleScsi" | "pairs" | "plan" | "prediction">): Note[] {
   const { definition, storage } = facts.lpar;

@@ -1,41 +1,15 @@
 /** Validation: facts in, findings and a plan out. The same function answers `migrlpar -o v`, decides `-o m`, and lists mappings. Pure. */
-import type { Prediction } from "../model/migration.js";
 import type { MigrationKind } from "./definition.js";
-import { explain, type Note } from "./explain.js";
-import type { FcChoice, MobilityFacts, Finding, MspPair, ScsiChoice, SuggestedScsi } from "./facts.js";
-import { planFc, plannedFc, type PlannedFcAdapter } from "./fibre-channel.js";
+import { explain } from "./explain.js";
+import type { MobilityFacts } from "./facts.js";
+import { planFc, plannedFc } from "./fibre-channel.js";
 import { predict } from "./predict.js";
 import { moverPairs } from "./movers.js";
 import { findings } from "./rules/index.js";
 import { uuidTaken } from "./rules/partition.js";
 import { asCase } from "./rules/rule.js";
 import { planStorage } from "./storage.js";
-
-export interface PlannedLun {
-  readonly clientSlot: number;
-  readonly lun: string;
-  readonly lunBytes: number;
-  readonly viosLparId: number;
-  readonly vtd: string;
-  /** slot of the server adapter; taken when free, another one otherwise. `slotAsked`: the operator named it */
-  readonly viosSlot: number;
-  readonly slotAsked: boolean;
-}
-export interface Validation {
-  readonly kind: MigrationKind;
-  readonly findings: readonly Finding[];
-  readonly pairs: readonly MspPair[];
-  readonly possibleScsi: readonly ScsiChoice[];
-  readonly suggestedScsi: readonly SuggestedScsi[];
-  readonly possibleFc: readonly FcChoice[];
-  readonly suggestedFc: readonly FcChoice[];
-  /** what was seen and chosen, for -d */
-  readonly notes: readonly Note[];
-  /** of a live move that may begin; null: nothing was measured */
-  readonly prediction: Prediction | null;
-  /** null when a finding is an error. `newUuid`: the partition's own is taken there, and it may have another */
-  readonly plan: { readonly movers: MspPair | null; readonly storage: readonly PlannedLun[]; readonly fc: readonly PlannedFcAdapter[]; readonly newUuid: boolean } | null;
-}
+import type { PlannedLun, Validation } from "./validation.js";
 
 /** The partition's state decides the kind (hmc-cli 2.2). */
 export const kindOf = (facts: Pick<MobilityFacts, "lpar">): MigrationKind => (facts.lpar.state === "not-activated" || facts.lpar.state === "migrating-not-activated" ? "inactive" : "active");

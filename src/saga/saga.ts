@@ -37,18 +37,21 @@ export type SagaOutcome =
   /** `left`: undos that failed, to be tried again later or by an operator */
   | { readonly kind: "undone"; readonly error: OlpmError; readonly left: readonly { readonly step: string; readonly error: OlpmError }[] };
 
+/** Journal first, then whoever watches. */
+type Note = (step: string, event: JournalEntry["event"], rest?: Partial<JournalEntry>, error?: OlpmError) => Promise<void>;
+
 export async function runSaga<C>(options: SagaOptions<C>): Promise<SagaOutcome> {
   const { steps, context, signal } = options;
   const names = steps.map((step) => step.name);
   const found = replay(names, options.entries);
   const outputs = new Map(found.outputs);
-  const note = async (step: string, event: JournalEntry["event"], rest: Partial<JournalEntry> = {}, error?: OlpmError) => {
+  const note: Note = async (step, event, rest = {}, error) => {
     await options.journal.append({ step, event, ...rest });
     options.onStep?.(step, event, error);
   };
   if (found.direction === "undo") {
     const error = new OlpmError("aborted", found.error?.message ?? "the migration was being undone when its console ended", { hsc: found.error?.hsc, action: found.error?.action });
-    return undo(found.toUndo, error);
+    return undo(options, note, found.toUndo, error);
   }
   const noReturn = names.indexOf(options.pointOfNoReturn);
   const begunBefore = new Set(options.entries.map((entry) => entry.step));
@@ -72,7 +75,7 @@ export async function runSaga<C>(options: SagaOptions<C>): Promise<SagaOutcome> 
       }
       // The journal may lie with the system that was lost: the undo goes on without it, and what it leaves is found by recovery.
       await options.journal.append({ step: step.name, event: "failed", error: { code: error.code, message: error.message, hsc: error.hsc, action: error.action } }).catch(() => undefined);
-      return undo(names.slice(0, index + 1).reverse(), error);
+      return undo(options, note, names.slice(0, index + 1).reverse(), error);
     }
   }
   return { kind: "done" };
@@ -87,20 +90,21 @@ export async function runSaga<C>(options: SagaOptions<C>): Promise<SagaOutcome> 
       }
     }
   }
-  async function undo(which: readonly string[], error: OlpmError): Promise<SagaOutcome> {
-    const left: { step: string; error: OlpmError }[] = [];
-    for (const name of which) {
-      const step = steps[names.indexOf(name)]!;
-      await note(name, "undoStarted").catch(() => undefined);
-      try {
-        await step.undo?.(context, error);
-        await note(name, "undoFinished").catch(() => undefined);
-      } catch (thrown) {
-        const failure = toOlpmError(thrown, `undoing ${name}`);
-        left.push({ step: name, error: failure });
-        await note(name, "undoFailed", { error: { code: failure.code, message: failure.message } }, failure).catch(() => undefined);
-      }
+}
+
+/** Each of these steps, whatever became of the one before. A journal that can not be written holds up nothing: recovery finds what is left. */
+async function undo<C>({ steps, context }: SagaOptions<C>, note: Note, which: readonly string[], error: OlpmError): Promise<SagaOutcome> {
+  const left: { step: string; error: OlpmError }[] = [];
+  for (const name of which) {
+    await note(name, "undoStarted").catch(() => undefined);
+    try {
+      await steps.find((step) => step.name === name)!.undo?.(context, error);
+      await note(name, "undoFinished").catch(() => undefined);
+    } catch (thrown) {
+      const failure = toOlpmError(thrown, `undoing ${name}`);
+      left.push({ step: name, error: failure });
+      await note(name, "undoFailed", { error: { code: failure.code, message: failure.message } }, failure).catch(() => undefined);
     }
-    return { kind: "undone", error, left };
   }
+  return { kind: "undone", error, left };
 }

@@ -4,25 +4,38 @@
  */
 import { toOlpmError } from "../kit/errors.js";
 import { invariant } from "../kit/invariant.js";
+import type { Logger } from "../kit/log.js";
 import { Turns } from "../kit/turns.js";
 import type { LparId } from "../model/ids.js";
 import { mayRun } from "../model/ownership.js";
 import type { ViosDevices } from "../wire/system-vios.js";
-import type { SystemHypervisor } from "./hypervisor.js";
-import { mayWrite, withGates, withLogins } from "./mappings.js";
+import type { ViosHandle } from "./contract.js";
+import { mayWrite, withGates, withLogins, type Device } from "./mappings.js";
+import type { LparRow, Store } from "./store.js";
 import { isLost } from "./vioses.js";
 
 /** Opening or closing a gate takes milliseconds; a SAN that does not answer gets this long. */
 const GATE_MS_MAX = 10_000;
 
+/** What is needed of the hypervisor. */
+interface Holder {
+  readonly store: Store;
+  readonly log: Logger;
+  row(lparId: LparId): LparRow;
+  devices(row: LparRow): Device[];
+  /** undefined: the partition has none here */
+  process(lparId: LparId): object | undefined;
+  readonly supervisor: { get(viosLparId: LparId): ViosHandle | undefined };
+}
+
 export class Gates {
-  readonly #hypervisor: SystemHypervisor;
+  readonly #hypervisor: Holder;
   /** what was asked for last, while this process lives: a Virtual I/O Server that starts or comes back meanwhile must do neither more nor less */
   readonly #asked = new Map<LparId, "open" | "closed">();
   /** changes of gates, one after the other for each Virtual I/O Server */
   readonly #turns = new Turns();
 
-  constructor(hypervisor: SystemHypervisor) {
+  constructor(hypervisor: Holder) {
     this.#hypervisor = hypervisor;
   }
 

@@ -1,19 +1,25 @@
 /** What consoles are told of this system: events, and each change of a partition under a rising revision. */
 import { EventEmitter } from "node:events";
 import type { LparId } from "../model/ids.js";
+import type { LparView } from "../model/lpar.js";
 import type { SystemEvents } from "./contract.js";
-import type { SystemHypervisor } from "./hypervisor.js";
-import type { LparRow } from "./store.js";
+import type { LparRow, Store } from "./store.js";
+
+/** What is needed of the hypervisor. */
+interface Shown {
+  readonly store: Store;
+  viewOf(row: LparRow, rows: readonly LparRow[]): LparView;
+}
 
 export class News {
-  readonly #hypervisor: SystemHypervisor;
+  readonly #hypervisor: Shown;
   readonly #events = new EventEmitter().setMaxListeners(0);
   readonly #revisions = new Map<LparId, number>();
   readonly #dirty = new Set<LparId>();
   /** begins above every revision of an earlier process of this system */
   #revision = Date.now();
 
-  constructor(hypervisor: SystemHypervisor) {
+  constructor(hypervisor: Shown) {
     this.#hypervisor = hypervisor;
   }
 

@@ -12,12 +12,18 @@ import { mayRun } from "../model/ownership.js";
 import type { ViosDoor } from "../wire/system-vios.js";
 import { LPARS_MAX } from "./accounting.js";
 import { accountOf } from "./accounts.js";
+import type { Hypervisor, ViosHandle } from "./contract.js";
 import { layoutOf } from "./dlpar-plan.js";
 import { logoutFc } from "./fibre-channel.js";
-import type { SystemHypervisor } from "./hypervisor.js";
+import type { GuestWatcher } from "./guests.js";
+import type { Device } from "./mappings.js";
+import type { Network } from "./network.js";
+import type { Accelerator } from "./qemu/accelerator.js";
 import { sharedAccount, type Account } from "./qemu/confine.js";
 import type { PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/contract.js";
 import type { LparRow } from "./store.js";
+import type { Terminals } from "./terminals.js";
+import type { VirtualSwitches } from "./vswitches.js";
 
 export interface StartOptions {
   /** waits for the state of a migration */
@@ -25,15 +31,31 @@ export interface StartOptions {
   readonly bootMode?: string;
 }
 
+/** What is needed of the hypervisor. */
+interface Host extends Pick<Hypervisor, "config" | "store" | "log" | "row" | "update" | "setGates" | "view" | "vioses"> {
+  readonly accelerator: Accelerator;
+  readonly network: Network;
+  readonly vswitches: VirtualSwitches;
+  readonly guests: GuestWatcher;
+  readonly terminals: Terminals;
+  readonly supervisor: { get(viosLparId: LparId): ViosHandle | undefined };
+  devices(row: LparRow): Device[];
+  consoleLog(uuid: string): string;
+  touch(lparId: LparId): void;
+  setTransition(lparId: LparId, transition: null): void;
+  machineChanged(lparId: LparId): void;
+  processLost(lparId: LparId): void;
+}
+
 export class Processes {
-  readonly #hypervisor: SystemHypervisor;
+  readonly #hypervisor: Host;
   readonly #factory: ProcessFactory;
   readonly #held = new Map<LparId, PartitionProcess>();
   readonly #bootModes = new Map<LparId, string>();
   /** live processes in a partition's place that are not the partition's */
   readonly #strangers = new Map<LparId, PartitionProcess>();
 
-  constructor(hypervisor: SystemHypervisor, factory: ProcessFactory) {
+  constructor(hypervisor: Host, factory: ProcessFactory) {
     this.#hypervisor = hypervisor;
     this.#factory = factory;
   }

@@ -72,21 +72,7 @@ export function profileFromRecord(items: readonly RecordItem[], context: { reado
     const missing = NEEDED.filter((name) => !values.has(name));
     if (missing.length > 0) throw new OlpmError("invalid-argument", `The configuration data lacks the attributes ${missing.join(", ")}.`, { hsc: "HSCL0622" });
   }
-  const text = (name: Read) => values.get(name)?.value;
-  const whole = (name: Read, otherwise: number, low: number, high: number): number => {
-    const given = text(name);
-    if (given === undefined) return otherwise;
-    if (!/^\d{1,9}$/.test(given) || Number(given) < low || Number(given) > high) throw bad(name, given, `a whole number from ${low} to ${high}`);
-    return Number(given);
-  };
-  const megabytes = (name: "min_mem" | "desired_mem" | "max_mem", otherwise: number | undefined) => mbToBytes(whole(name, bytesToMb(otherwise ?? 0), 1, 1 << 26));
-  const choice = <T extends string>(name: Read, possible: readonly T[], otherwise: T): T => {
-    const given = text(name);
-    if (given === undefined) return otherwise;
-    const found = possible.find((one) => one === given);
-    if (found === undefined) throw bad(name, given, `one of ${possible.join(", ")}`);
-    return found;
-  };
+  const { text, whole, megabytes, choice } = reader(values);
   const mode = choice("proc_mode", ["ded", "shared"], base?.proc.mode ?? "shared");
   const units = (name: "min_proc_units" | "desired_proc_units" | "max_proc_units", otherwise: number | undefined, procs: number): number => {
     if (mode === "ded") return procs * 100;
@@ -126,6 +112,26 @@ export function profileFromRecord(items: readonly RecordItem[], context: { reado
   };
   checkOrder(result);
   return result;
+}
+
+/** Reads single attributes. @throws OlpmError invalid-argument */
+function reader(values: ReadonlyMap<string, RecordItem>) {
+  const text = (name: Read) => values.get(name)?.value;
+  const whole = (name: Read, otherwise: number, low: number, high: number): number => {
+    const given = text(name);
+    if (given === undefined) return otherwise;
+    if (!/^\d{1,9}$/.test(given) || Number(given) < low || Number(given) > high) throw bad(name, given, `a whole number from ${low} to ${high}`);
+    return Number(given);
+  };
+  const megabytes = (name: "min_mem" | "desired_mem" | "max_mem", otherwise: number | undefined) => mbToBytes(whole(name, bytesToMb(otherwise ?? 0), 1, 1 << 26));
+  const choice = <T extends string>(name: Read, possible: readonly T[], otherwise: T): T => {
+    const given = text(name);
+    if (given === undefined) return otherwise;
+    const found = possible.find((one) => one === given);
+    if (found === undefined) throw bad(name, given, `one of ${possible.join(", ")}`);
+    return found;
+  };
+  return { text, whole, megabytes, choice };
 }
 
 function checkOrder({ memory: m, proc: p }: ResourceConfig): void {

@@ -5,35 +5,9 @@
 import type { CommandContext } from "../contract.js";
 import type { Audience } from "../users/roles.js";
 import type { AttributeTable } from "../grammar/attribute-table.js";
+import type { Options, OptionSpec } from "../grammar/options.js";
 
-export interface OptionSpec {
-  /** as typed: `-m`, `--filter` */
-  readonly name: string;
-  /** name of its argument in the help; null: the option is a switch */
-  readonly argument: string | null;
-  readonly help: string;
-  readonly required?: boolean;
-  /** the only values, where there are few */
-  readonly values?: readonly string[];
-  /** decimal number with these bounds */
-  readonly number?: { readonly min: number; readonly max: number };
-  /** accepted and ignored, since it has no meaning here: `docs/hmc-compatibility.md` says so */
-  readonly withoutEffect?: boolean;
-  /** the HMC has it, this platform not, and ignoring it would mislead: why it is refused */
-  readonly refused?: string;
-  /** values that the HMC has and this platform not, each with the reason; they are not in `values` */
-  readonly refusedValues?: Readonly<Record<string, string>>;
-  /** the option may lack its argument (`-F` alone) */
-  readonly argumentOptional?: boolean;
-}
-
-/** The options of one call, parsed by the table. */
-export interface Options {
-  has(name: string): boolean;
-  /** the argument, undefined when the option was not given (or `-F` was given alone) */
-  get(name: string): string | undefined;
-  number(name: string): number | undefined;
-}
+export type { Options, OptionSpec };
 
 export interface Command {
   readonly name: string;

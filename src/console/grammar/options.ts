@@ -1,6 +1,40 @@
 /** Options of a command line, read by the command's table. The texts of usage errors are the HMC's (hmc-cli 1.8). Pure. */
 import { OlpmError } from "../../kit/errors.js";
-import type { Command, Options, OptionSpec } from "../commands/command.js";
+
+export interface OptionSpec {
+  /** as typed: `-m`, `--filter` */
+  readonly name: string;
+  /** name of its argument in the help; null: the option is a switch */
+  readonly argument: string | null;
+  readonly help: string;
+  readonly required?: boolean;
+  /** the only values, where there are few */
+  readonly values?: readonly string[];
+  /** decimal number with these bounds */
+  readonly number?: { readonly min: number; readonly max: number };
+  /** accepted and ignored, since it has no meaning here: `docs/hmc-compatibility.md` says so */
+  readonly withoutEffect?: boolean;
+  /** the HMC has it, this platform not, and ignoring it would mislead: why it is refused */
+  readonly refused?: string;
+  /** values that the HMC has and this platform not, each with the reason; they are not in `values` */
+  readonly refusedValues?: Readonly<Record<string, string>>;
+  /** the option may lack its argument (`-F` alone) */
+  readonly argumentOptional?: boolean;
+}
+
+/** The options of one call, parsed by the table. */
+export interface Options {
+  has(name: string): boolean;
+  /** the argument, undefined when the option was not given (or `-F` was given alone) */
+  get(name: string): string | undefined;
+  number(name: string): number | undefined;
+}
+
+/** What is parsed by: a command's table, and whether it takes words that are no options. */
+export interface Form {
+  readonly options: readonly OptionSpec[];
+  readonly operands?: boolean;
+}
 
 const AGAIN = "Please check your entry and retry the command.";
 const invalid = (name: string) => new OlpmError("invalid-argument", `An invalid parameter was entered. The invalid parameter is ${name}. ${AGAIN}`);
@@ -10,7 +44,7 @@ const missing = (name: string) => new OlpmError("invalid-argument", `The command
 export const notSupported = (what: string, reason: string) => new OlpmError("unsupported", `${what} is not supported on this platform: ${reason}.`);
 
 /** @throws OlpmError invalid-argument in the HMC's words; unsupported for what its table refuses */
-export function parseOptions(command: Command, argv: readonly string[]): { readonly options: Options; readonly operands: readonly string[] } {
+export function parseOptions(command: Form, argv: readonly string[]): { readonly options: Options; readonly operands: readonly string[] } {
   const given = new Map<string, string | undefined>();
   const operands: string[] = [];
   for (let at = 0; at < argv.length; at++) {
@@ -41,16 +75,16 @@ export function parseOptions(command: Command, argv: readonly string[]): { reado
   return { options: view(given), operands };
 }
 
-function find(command: Command, word: string): { readonly spec: OptionSpec; readonly glued?: string } {
+function find(command: Form, word: string): { readonly spec: OptionSpec; readonly glued?: string } {
   const exact = command.options.find((option) => option.name === word);
   if (exact) return { spec: exact };
   const short = command.options.find((option) => option.argument !== null && option.name.length === 2 && word.startsWith(option.name) && !word.startsWith("--"));
   if (short) return { spec: short, glued: word.slice(2) };
   throw invalid(word);
 }
-const isOption = (command: Command, word: string): boolean => command.options.some((option) => option.name === word);
+const isOption = (command: Form, word: string): boolean => command.options.some((option) => option.name === word);
 
-function check(command: Command, given: ReadonlyMap<string, string | undefined>): void {
+function check(command: Form, given: ReadonlyMap<string, string | undefined>): void {
   for (const spec of command.options) {
     if (!given.has(spec.name)) {
       if (spec.required) throw missing(spec.name);
