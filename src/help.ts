@@ -24,7 +24,7 @@ Work on a host
   release            give the adapters of Virtual I/O Servers back to the host
 
 On one machine, from a checkout
-  lab, demo, bench, docs, test
+  lab, demo, bench, torture, simulate, docs, test
 
 openlpm VERB --help explains a verb. Exit status: 0, 1 for an error with one line that says what to do, 2 for a wrong command line or configuration.
 `;

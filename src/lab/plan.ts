@@ -18,7 +18,7 @@ const SystemDescription = z.object({
 });
 const SYSTEMS_MAX = 8;
 /** Accounts of partitions: apart for each system, and for laboratories side by side as far as their numbers differ; below those of real hosts. */
-const [LAB_UIDS, UIDS] = [1_900_000_000, 256];
+const [LAB_UIDS, UIDS] = [1_900_000_000, 128];
 
 /** The file of `lab up --config`; docs/laboratory.md explains it. */
 export const LabDescription = z.object({

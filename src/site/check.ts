@@ -7,6 +7,7 @@ import { operatorLine, toOlpmError } from "../kit/errors.js";
 import { isAlive, type ProcessIdentity } from "../kit/proc.js";
 import { run, runAny } from "../kit/run.js";
 import { ALARMS } from "../model/alarms.js";
+import { takenIn } from "../system/accounts.js";
 import { readConfigFile } from "../wire/config-file.js";
 import { CONSOLE_CONFIG_FILE, ConsoleConfig } from "../wire/console-config.js";
 import { SYSTEM_CONFIG_FILE, SystemConfig, type ViosHardware } from "../wire/system-config.js";
@@ -124,6 +125,7 @@ function systemLooks(config: SystemConfig): Look[] {
         return version[0];
       },
     ],
+    ["accounts of partitions", () => accounts(config)],
     ["partition image", () => there(config.image.kernel, config.image.initrd)],
     ["native programs", () => there(...["mover", "channel"].map((name) => path.join(config.nativeDir, name)))],
     ...config.vioses.flatMap((vios): Look[] => [
@@ -131,6 +133,13 @@ function systemLooks(config: SystemConfig): Look[] {
       [`process of ${vios.name}`, () => viosRuns(config, vios)],
     ]),
   ];
+}
+
+async function accounts({ partitionUids: range }: SystemConfig): Promise<string> {
+  const taken = await takenIn(range);
+  const text = `uids ${range.first} to ${range.first + range.count - 1}${taken === 0 ? "" : `, ${taken} of them somebody else's and passed over`}`;
+  if (taken === range.count) throw new Bad(`${text}: choose another range (partitionUids in ${SYSTEM_CONFIG_FILE})`);
+  return text;
 }
 
 /** The `ready` file names the process and is there while it serves. */

@@ -50,11 +50,22 @@ export function* inTurn({ first, count }: Range, last: number | undefined): Gene
 
 /** True when the number is somebody's: an account or group by any source that the host asks, a range given to containers, or not a number of this container. */
 async function onThisHost(uid: number): Promise<boolean> {
-  const lent = ["/etc/subuid", "/etc/subgid"].some((file) => fs.existsSync(file) && isLent(fs.readFileSync(file, "utf8"), uid));
-  const mapped = ["/proc/self/uid_map", "/proc/self/gid_map"].every((file) => isMapped(fs.readFileSync(file, "utf8"), uid));
-  if (lent || !mapped) return true;
-  const found = await Promise.all((["passwd", "group"] as const).map((database) => runAny(["getent", database, String(uid)])));
+  if (unusable()(uid)) return true;
+  const found = await Promise.all(DATABASES.map((database) => runAny(["getent", database, String(uid)])));
   return found.some(({ code }) => code === 0);
+}
+/** How many numbers of the range are somebody's, as far as the host lists them. */
+export async function takenIn(range: Range): Promise<number> {
+  const listed = await Promise.all(DATABASES.map((database) => runAny(["getent", database])));
+  const theirs = new Set(listed.flatMap(({ stdout }) => stdout.split("\n").map((line) => Number(line.split(":")[2]))));
+  const refused = unusable();
+  return [...inTurn(range, undefined)].filter((uid) => theirs.has(uid) || refused(uid)).length;
+}
+const DATABASES = ["passwd", "group"] as const;
+function unusable(): (uid: number) => boolean {
+  const read = (file: string) => (fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "");
+  const [lent, mapped] = [["/etc/subuid", "/etc/subgid"].map(read), ["/proc/self/uid_map", "/proc/self/gid_map"].map(read)];
+  return (uid) => lent.some((lines) => isLent(lines, uid)) || !mapped.every((lines) => isMapped(lines, uid));
 }
 /** Lines `name:first:count` (subuid(5)). */
 export const isLent = (lines: string, uid: number): boolean => lines.split("\n").map((line) => line.split(":").slice(1).map(Number)).some(([first = NaN, count = NaN]) => uid >= first && uid < first + count);

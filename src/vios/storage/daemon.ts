@@ -45,7 +45,7 @@ export class StorageDaemon {
       child.once("exit", (code, signal) => {
         resolve();
         if (this.#expectEnd) return;
-        options.log.error({ code, signal, words: this.#words }, "the storage daemon ended without being asked to");
+        options.log.error({ socket: options.nbdSocket, code, signal, words: this.#words }, "the storage daemon ended without being asked to");
         options.onLost();
       });
     });

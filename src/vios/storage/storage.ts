@@ -327,7 +327,7 @@ export class Storage {
         this.#doors.publish();
         return this.#restoreRest();
       } catch (error) {
-        this.#log.error({ err: error }, "the storage daemon could not be replaced");
+        this.#log.error({ socket: door.socket, err: error }, "the storage daemon could not be replaced");
         await delay(RESTORE_EVERY_MS, this.#stopped.signal).catch(() => undefined);
       }
     }
