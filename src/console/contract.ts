@@ -45,6 +45,7 @@ export interface MobilityOptions {
   readonly profileName?: string;
   readonly sourceMsp?: WantedMsp;
   readonly destMsp?: WantedMsp;
+  readonly secondMsps?: { readonly source: WantedMsp; readonly destination: WantedMsp };
   /** client slot -> VIOS by name or id */
   readonly scsiMappings?: readonly { readonly clientSlot: number; readonly viosName?: string; readonly viosLparId?: number; readonly viosSlot?: number }[];
   /** the same for virtual Fibre Channel, with the port */

@@ -161,10 +161,14 @@ export interface FaultCase {
   readonly fault: FaultName;
   readonly at: Moment;
   readonly ending: Ending;
+  /** the migration has a second pair of movers: the first Virtual I/O Servers */
+  readonly second?: true;
 }
+export const nameOfCase = ({ fault, at, ending, second }: FaultCase): string => `${fault} at ${at}${second ? ", with a second pair of movers" : ""}: ${ending}`;
 
 const EVERY: readonly Moment[] = ["prepare", "copy", "suspend", "handOver"];
 const cases = (fault: FaultName, endings: Partial<Readonly<Record<Moment, Ending>>>): FaultCase[] => (Object.entries(endings) as [Moment, Ending][]).map(([at, ending]) => ({ fault, at, ending }));
+const withSecond = (fault: FaultName, endings: Partial<Readonly<Record<Moment, Ending>>>): FaultCase[] => cases(fault, endings).map((one) => ({ ...one, second: true }));
 const staying = (moments: readonly Moment[] = EVERY): Partial<Record<Moment, Ending>> => Object.fromEntries(moments.map((at) => [at, "stays" as const]));
 
 /** Before `released` the source decides alone; after it the destination, which declines what it can not run (docs/architecture.md). */
@@ -187,6 +191,15 @@ export const CASES: readonly FaultCase[] = [
   ...cases("console", { prepare: "moves", copy: "moves", confirm: "moves" }),
   ...cases("sourceSystem", { copy: "stays", suspend: "stays", handOver: "moves" }),
   ...cases("destinationSystem", { copy: "moves", loaded: "moves", owned: "moves" }),
+  // Before the release a second pair takes over; what is lost after it is the destination's to decide on, as ever.
+  ...withSecond("sourceMover", { prepare: "moves", copy: "moves" }),
+  ...withSecond("destinationMover", { copy: "moves", suspend: "moves", handOver: "stays" }),
+  ...withSecond("sourceMoverVios", { copy: "moves" }),
+  ...withSecond("destinationMoverVios", { copy: "moves" }),
+  ...withSecond("destinationQemu", { copy: "moves" }),
+  ...withSecond("moverLink", { copy: "moves" }),
+  ...withSecond("sourceMoverHung", { copy: "moves" }),
+  ...withSecond("destinationMoverHung", { copy: "moves" }),
 ];
 
 const sideOf = (stage: Stage, point: HoldPoint): System => (HOLD_POINTS[point].side === "source" ? stage.from : stage.to);
@@ -211,8 +224,8 @@ export async function fast(vios: Vios): Promise<void> {
   await runAny(inNamespace(vios.namespace, "tc", "qdisc", "delete", "dev", "lan0", "root"));
 }
 
-export const moveLine = ({ from, to, partition }: Pick<Stage, "from" | "to" | "partition">): string =>
-  `migrlpar -o m -m ${from.name} -t ${to.name} -p ${partition.name} -i "source_msp_name=${moverOf(from).name},dest_msp_name=${moverOf(to).name},virtual_scsi_mappings=2/${to.vioses[0]!.name}/"`;
+export const moveLine = ({ from, to, partition }: Pick<Stage, "from" | "to" | "partition">, second = false): string =>
+  `${second ? "migrlpar --redundantmsps 1" : "migrlpar"} -o m -m ${from.name} -t ${to.name} -p ${partition.name} -i "source_msp_name=${moverOf(from).name},dest_msp_name=${moverOf(to).name},virtual_scsi_mappings=2/${to.vioses[0]!.name}/"`;
 
 export interface Attempt {
   /** -1: the console that was asked is gone */
@@ -229,26 +242,28 @@ export interface Attempt {
  * Moves the partition, breaks something at the row's moment, and repairs it: when the command has answered, or at once where the migration completes and may need
  * what broke for that.
  */
-export async function attempt(stage: Stage, { fault, at, ending }: FaultCase): Promise<Attempt> {
+export async function attempt(stage: Stage, { fault, at, ending, second }: FaultCase): Promise<Attempt> {
   const point = at === "copy" ? undefined : at;
   if (point) hold(sideOf(stage, point), point);
   else await slow(moverOf(stage.from));
   const goOn = async () => (point ? letGo(sideOf(stage, point), point) : fast(moverOf(stage.from)));
   let repair = nothing;
+  // A second pair needs nothing of the first.
+  const repairsFirst = ending === "moves" && !second;
   try {
-    const answer = stage.operator.run(moveLine(stage)).catch(() => ({ code: -1, stdout: "", stderr: "" }));
+    const answer = stage.operator.run(moveLine(stage, second)).catch(() => ({ code: -1, stdout: "", stderr: "" }));
     const early = answer.then(({ stderr }) => Promise.reject(new OlpmError("migration-failed", `the migration ended before anything was broken: ${stderr}`)));
     await Promise.race([point ? held(sideOf(stage, point), point) : copying(stage), early]);
     early.catch(() => undefined);
     const struckAt = performance.now();
     repair = await (FAULTS[fault] as Fault).strike(stage);
     await goOn();
-    if (ending === "moves") await repair();
+    if (repairsFirst) await repair();
     const result = await answer;
     return { ...result, struckAt, answeredMs: performance.now() - struckAt };
   } finally {
     await goOn();
-    if (ending !== "moves") await repair();
+    if (!repairsFirst) await repair();
   }
 }
 

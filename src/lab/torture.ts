@@ -6,7 +6,7 @@
 import fs from "node:fs";
 import { parseArgs } from "node:util";
 import { OlpmError } from "../kit/errors.js";
-import { CASES, type FaultCase } from "./faults.js";
+import { CASES, nameOfCase, type FaultCase } from "./faults.js";
 import { downLab, labExists, upLab } from "./lab.js";
 import { LabDescription } from "./plan.js";
 import { Subjects } from "./subjects.js";
@@ -87,8 +87,8 @@ export async function torture(options: TortureOptions): Promise<number> {
       const where = `${partition} ${trials.home(partition)}`;
       try {
         const { answeredMs, recoveredMs } = row ? await trials.try(partition, row) : { answeredMs: 0, recoveredMs: await peacefully(trials, partition) };
-        if (row) measured.push({ fault: row.fault, at: row.at, answeredMs, recoveredMs });
-        const what = row ? `${row.fault} at ${row.at}: ${row.ending}` : "moves in peace";
+        if (row) measured.push({ fault: row.fault, at: row.at, ...(row.second ? { second: true } : {}), answeredMs, recoveredMs });
+        const what = row ? nameOfCase(row) : "moves in peace";
         done.set(what, (done.get(what) ?? 0) + 1);
         say(`${String(iteration).padStart(4)}  ${where}  ${what.padEnd(48)} answered ${answeredMs} ms, ${recoveredMs === null ? "boots again" : `well after ${recoveredMs} ms`} (${Math.round(performance.now() - begun)} ms in all)`);
       } catch (thrown) {

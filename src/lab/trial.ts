@@ -23,14 +23,16 @@ export interface TrialResult {
 export interface Measured extends TrialResult {
   readonly fault: string;
   readonly at: string;
+  readonly second?: true;
 }
+export const isOf = (one: Measured, row: FaultCase): boolean => one.fault === row.fault && one.at === row.at && one.second === row.second;
 
 /** `OPENLPM_RELIABILITY=docs/reliability.json` keeps the times that docs/reliability.md prints; rows that were not tried keep theirs. */
 export function recordTimes(measured: readonly Measured[]): void {
   const file = process.env["OPENLPM_RELIABILITY"];
   if (file === undefined) return;
   const before = fs.existsSync(file) ? (JSON.parse(fs.readFileSync(file, "utf8")) as Measured[]) : [];
-  const rows = CASES.flatMap((row) => [[...measured].reverse(), before].flatMap((all) => all.filter((one) => one.fault === row.fault && one.at === row.at)).slice(0, 1));
+  const rows = CASES.flatMap((row) => [[...measured].reverse(), before].flatMap((all) => all.filter((one) => isOf(one, row))).slice(0, 1));
   fs.writeFileSync(file, `[\n${rows.map((one) => JSON.stringify(one)).join(",\n")}\n]\n`);
 }
 
@@ -97,6 +99,7 @@ export class Trials {
       }
       case "moves": {
         if (row.fault !== "console") assert.deepEqual({ code: result.code, stderr: result.stderr }, { code: 0, stderr: "" });
+        if (row.second) assert.match(result.stdout, new RegExp(`^${name}: the second pair of movers \\(vios1 to vios1\\) takes over, the copy begins anew: \\S.*\\.\n$`));
         this.arrived(name, stage.to.name);
         return { answeredMs, recoveredMs: await this.#well(name, stage.to.name, result) };
       }

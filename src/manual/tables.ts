@@ -17,7 +17,7 @@ import { STEPS } from "../console/mobility/steps.js";
 import { COMMANDS } from "../console/commands/index.js";
 import type { Command } from "../console/commands/command.js";
 import { CASES, FAULTS, MOMENTS, type FaultCase } from "../lab/faults.js";
-import type { Measured } from "../lab/trial.js";
+import { isOf, type Measured } from "../lab/trial.js";
 import { HOLD_POINTS } from "../system/hold.js";
 import { VIOS_COMMANDS } from "../vios/cli/run.js";
 import type { AttributeStatus, AttributeTable } from "../console/grammar/attribute-table.js";
@@ -77,7 +77,7 @@ const words = (steps: readonly string[]) => steps.map((step) => `\`${step}\``).j
 /** How a row of the fault table ends, and the seconds until all was well that the last recorded run of test/faults-killed.test.ts and faults-hung.test.ts took (docs/reliability.json). */
 function faultCell(row: FaultCase | undefined): string {
   if (!row) return "";
-  const ms = measured().find((one) => one.fault === row.fault && one.at === row.at)?.recoveredMs;
+  const ms = measured().find((one) => isOf(one, row))?.recoveredMs;
   return ms === undefined || ms === null ? row.ending : `${row.ending}, ${(ms / 1_000).toFixed(1)} s`;
 }
 const measured = (): Measured[] => {
@@ -88,7 +88,10 @@ const measured = (): Measured[] => {
 export const TABLES: Readonly<Record<string, () => string>> = {
   errors: () => table(["code", "meaning"], Object.entries(ERRORS).map(([code, meaning]) => [`\`${code}\``, meaning])),
   phases: () => table(["phase", "what happens", "when it fails here"], Object.entries(PHASE_TABLE).map(([phase, { happens, failure }]) => [`\`${phase}\``, happens, failure])),
-  faults: () => table(["what breaks", ...Object.keys(MOMENTS)], Object.entries(FAULTS).map(([name, { breaks }]) => [breaks, ...Object.keys(MOMENTS).map((at) => faultCell(CASES.find((row) => row.fault === name && row.at === at)))])),
+  faults: () => table(["what breaks", ...Object.keys(MOMENTS)], [undefined, true as const].flatMap((second) => Object.entries(FAULTS).flatMap(([name, { breaks }]) => {
+    const rows = CASES.filter((row) => row.fault === name && row.second === second);
+    return rows.length === 0 ? [] : [[second ? `with a second pair of movers: ${breaks}` : breaks, ...Object.keys(MOMENTS).map((at) => faultCell(rows.find((row) => row.at === at)))]];
+  }))),
   moments: () => table(["moment", ""], Object.entries(MOMENTS).map(([name, means]) => [`\`${name}\``, means])),
   holds: () => table(["point", "waits on the", "when"], Object.entries(HOLD_POINTS).map(([name, { side, where }]) => [`\`${name}\``, side, where])),
   steps: () => table(["step", "does", "undo"], STEPS.map((step) => [`\`${step.name}\``, step.does, step.undone ?? "-"])),
@@ -98,7 +101,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
     const { seeds, ticks, virtualMs, seconds, counts, failures } = JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, "../../../docs/simulation.json"), "utf8")) as Summary & { readonly seconds: number };
     const under = (prefix: string) => Object.entries(counts).filter(([what]) => what.startsWith(prefix)).map(([what, count]) => `${what.slice(prefix.length).replaceAll(":", " ")} ${count}`).sort().join(", ");
     const total = `${seeds} seeds, ${ticks} events, ${Math.round(virtualMs / 3_600_000)} hours of virtual time in ${seconds} s; ${failures.length} seeds broke a rule; not reached: ${missing({ seeds, ticks, virtualMs, counts, failures }).join(", ") || "nothing"}`;
-    return table(["", "how often"], [["run", total], ["faults", under("fault:")], ["steps", under("step:")], ["undone", under("undo:")], ["rows, by looks that found them", under("row:")]]);
+    return table(["", "how often"], [["run", total], ["faults", under("fault:")], ["steps", under("step:")], ["undone", under("undo:")], ["second pairs of movers", under("pair:")], ["rows, by looks that found them", under("row:")]]);
   },
   plantedBugs: () => Object.keys(BUGS).map((bug) => `- ${bug}`).join("\n"),
   rules: () => table(["row", "code", "finding", "kind of migration", "checks"], RULES.map((rule) => [rule.row, `\`${rule.hsc}\``, rule.demoted ? `${rule.severity}; warning with ${rule.demoted.by}` : rule.severity, KINDS[rule.kinds], rule.checks])),

@@ -1,7 +1,8 @@
 /** What a validation saw and chose, in words for people who ask with -d (lpm-process 4.13): 1 the plan, 3 what was asked of whom, 5 every answer. Pure. */
 import { bytesToMb } from "../model/units.js";
-import type { MobilityFacts } from "./facts.js";
+import type { MobilityFacts, MspPair } from "./facts.js";
 import { movingProfile } from "./definition.js";
+import { wantsSecond } from "./movers.js";
 import { predictionText } from "./predict.js";
 import type { Note, Validation } from "./validation.js";
 
@@ -15,7 +16,11 @@ export function explain(facts: MobilityFacts, found: Pick<Validation, "kind" | "
   for (const one of found.suggestedScsi) say(1, `virtual SCSI adapter ${one.clientSlot} will be served by ${one.viosName} (${one.viosLparId}): ${one.why}`);
   if (found.plan?.movers) {
     const { movers } = found.plan;
-    say(1, `movers: ${movers.sourceMspName} (${movers.sourceMspLparId}, ${movers.sourceMspAddress}) to ${movers.destMspName} (${movers.destMspLparId}, ${movers.destMspAddress})`);
+    const pairText = (pair: MspPair) => `${pair.sourceMspName} (${pair.sourceMspLparId}, ${pair.sourceMspAddress}) to ${pair.destMspName} (${pair.destMspLparId}, ${pair.destMspAddress})`;
+    say(1, `movers: ${pairText(movers)}`);
+    if (found.plan.redundant) say(1, `second pair of movers, should that one be lost: ${pairText(found.plan.redundant)}`);
+    // Who asks for it in so many words is told also without -d (lpm-process 4.16, case 22).
+    else say(facts.wanted.levels.redundantMsps === 2 ? 0 : 1, `no second pair of movers: ${!wantsSecond(facts.wanted) ? "not asked for" : (facts.movers?.secondDetail ?? "on each system it takes two running mover service partitions that are below their limit")}`);
   }
   if (found.prediction) say(1, predictionText(found.prediction));
   for (const one of found.possibleScsi) say(3, `virtual SCSI adapter ${one.clientSlot} could be served by ${one.viosName} (${one.viosLparId})`);

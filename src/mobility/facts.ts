@@ -66,6 +66,8 @@ export interface Wanted {
   readonly destLparId: number | null;
   readonly sourceMsp: WantedMsp | null;
   readonly destMsp: WantedMsp | null;
+  /** the movers of the second pair, by `redundant_msps`; null: any */
+  readonly secondMsps: { readonly source: WantedMsp; readonly destination: WantedMsp } | null;
   readonly scsi: readonly WantedScsi[];
   readonly fc: readonly (WantedScsi & { readonly port?: string | undefined })[];
   readonly profileName: string | null;
@@ -91,8 +93,8 @@ export interface MobilityFacts {
   readonly fits: { readonly memory: boolean; readonly processors: boolean; readonly detail: string } | null;
   /** answer of the operating system to `check`; null: not asked (inactive) */
   readonly guest: { readonly answered: boolean; readonly agreed: boolean; readonly detail: string } | null;
-  /** test connections between movers: the first pair that answered, else what the best one said; null: not made */
-  readonly movers: { readonly reachable: boolean; readonly detail: string; readonly pair?: MspPair | undefined; readonly bytesPerSecond?: number | null | undefined } | null;
+  /** test connections between movers: the first pair that answered, else what the best one said, and a second one that has no mover of it; null: not made */
+  readonly movers: { readonly reachable: boolean; readonly detail: string; readonly pair?: MspPair | undefined; readonly second?: MspPair | undefined; /** why there is no second one, as far as a connection failed */ readonly secondDetail?: string | undefined; readonly bytesPerSecond?: number | null | undefined } | null;
   /** the migration that the partition is in, or that left something of it */
   readonly record?: MigrationRecord | null;
   /** for the prediction; null: not measured */

@@ -1,6 +1,6 @@
 /**
  * Choice of the mover service partitions (lpm-process 6.2): those that run with the role and are below their limit, the asked ones if any. Best: fewest migrations
- * in progress, then the lowest IDs. Pure.
+ * in progress, then the lowest IDs. A second pair, of two other movers, takes over when the first is lost. Pure.
  */
 import type { LparView } from "../model/lpar.js";
 import type { MobilityFacts, MoverFact, MspPair, SystemFacts, WantedMsp } from "./facts.js";
@@ -15,6 +15,31 @@ export const isWanted = (lpar: LparView, wanted: WantedMsp | null): boolean => {
 
 export const moversOf = (lpars: readonly LparView[]): LparView[] => lpars.filter(isMover);
 export const limitOf = (system: SystemFacts, lparId: number): MoverFact | undefined => system.movers?.find((one) => one.lparId === lparId);
+
+/** True when the two pairs have no mover in common. */
+export const areDisjoint = (a: MspPair, b: MspPair): boolean => a.sourceMspLparId !== b.sourceMspLparId && a.destMspLparId !== b.destMspLparId;
+
+/**
+ * Whether a second pair is looked for (lpm-process 6.4): if it can be had, or must; not for a pair that the operator has named, since that is the way it should go,
+ * unless it is said.
+ */
+export function wantsSecond({ levels, sourceMsp, destMsp, secondMsps }: MobilityFacts["wanted"]): boolean {
+  return levels.redundantMsps === undefined ? secondMsps !== null || (sourceMsp === null && destMsp === null) : levels.redundantMsps !== 0;
+}
+/** Whether a migration without a second pair is refused: it was asked for, or its movers were named. */
+export const requiresSecond = ({ levels, secondMsps }: MobilityFacts["wanted"]): boolean => levels.redundantMsps === 1 || (secondMsps !== null && levels.redundantMsps === undefined);
+
+/** The pairs that can be the second, of any first one, best first. */
+export const secondPairs = (facts: Pick<MobilityFacts, "source" | "destination" | "wanted">): MspPair[] => moverPairs({ ...facts, wanted: { ...facts.wanted, sourceMsp: facts.wanted.secondMsps?.source ?? null, destMsp: facts.wanted.secondMsps?.destination ?? null } });
+
+/** Of pairs that connect, best first: the best one that leaves another to be the second, with that one; else the best. */
+export function choosePairs(firsts: readonly MspPair[], seconds: readonly MspPair[]): { readonly pair: MspPair; readonly second: MspPair | undefined } | undefined {
+  for (const pair of firsts) {
+    const second = seconds.find((one) => areDisjoint(pair, one));
+    if (second) return { pair, second };
+  }
+  return firsts[0] && { pair: firsts[0], second: undefined };
+}
 
 /** All pairs that could be used, best first. */
 export function moverPairs(facts: Pick<MobilityFacts, "source" | "destination" | "wanted">): MspPair[] {

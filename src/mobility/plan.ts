@@ -26,7 +26,8 @@ export function validate(facts: MobilityFacts): Validation {
     return choice ? [{ clientSlot: mapping.clientSlot, lun: mapping.lun, lunBytes: mapping.lunBytes, viosLparId: choice.viosLparId, vtd: mapping.vtd, viosSlot: choice.viosSlot ?? mapping.viosSlot, slotAsked: choice.viosSlot !== null }] : [];
   });
   const movers = facts.movers?.pair ?? pairs[0] ?? null;
-  const said = { kind, findings: found, pairs, possibleScsi: storage.possible, suggestedScsi: storage.suggested, possibleFc: fc.possible, suggestedFc: fc.suggested, plan: good ? { movers: kind === "active" ? movers : null, storage: planned, fc: plannedFc(facts, fc.suggested), newUuid: uuidTaken(facts) } : null };
+  const redundant = facts.movers?.second ?? null;
+  const said = { kind, findings: found, pairs, possibleScsi: storage.possible, suggestedScsi: storage.suggested, possibleFc: fc.possible, suggestedFc: fc.suggested, plan: good ? { movers: kind === "active" ? movers : null, redundant: kind === "active" ? redundant : null, storage: planned, fc: plannedFc(facts, fc.suggested), newUuid: uuidTaken(facts) } : null };
   const prediction = good && kind === "active" && facts.measured ? predict(facts.measured) : null;
   return { ...said, prediction, notes: explain(facts, { ...said, prediction }) };
 }

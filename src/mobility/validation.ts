@@ -31,5 +31,5 @@ export interface Validation {
   /** of a live move that may begin; null: nothing was measured */
   readonly prediction: Prediction | null;
   /** null when a finding is an error. `newUuid`: the partition's own is taken there, and it may have another */
-  readonly plan: { readonly movers: MspPair | null; readonly storage: readonly PlannedLun[]; readonly fc: readonly PlannedFcAdapter[]; readonly newUuid: boolean } | null;
+  readonly plan: { readonly movers: MspPair | null; /** the pair that takes over when the first is lost */ readonly redundant: MspPair | null; readonly storage: readonly PlannedLun[]; readonly fc: readonly PlannedFcAdapter[]; readonly newUuid: boolean } | null;
 }

@@ -92,6 +92,11 @@ export type MigrationError = z.infer<typeof MigrationError>;
 export const MigrationEnd = z.object({ system: SystemName, lparId: LparId, mspLparId: LparId.nullable(), mspName: z.string().nullable(), mspAddress: z.string().nullable() });
 export type MigrationEnd = z.infer<typeof MigrationEnd>;
 
+/** A pair of movers, one on each side. */
+const PairEnd = MigrationEnd.omit({ system: true, lparId: true });
+export const MoverPair = z.object({ source: PairEnd, destination: PairEnd });
+export type MoverPair = z.infer<typeof MoverPair>;
+
 const Range = z.tuple([z.number(), z.number()]);
 /** What a validation expected of a live move, as ranges from the best to the worst of what was measured (mobility/predict.ts). */
 export const Prediction = z.object({
@@ -130,9 +135,23 @@ export const MigrationRecord = z.object({
   error: MigrationError.nullable(),
   /** what was expected when it began; on the source */
   prediction: Prediction.nullable().default(null),
+  /** the second pair of movers: it takes over when the one in `source` and `destination` is lost before the hand-over; from then on, the pair that was lost */
+  redundant: MoverPair.nullable().default(null),
+  /** when the second pair took over, and why */
+  takeOver: z.object({ at: z.string(), reason: z.string() }).nullable().default(null),
   revision: z.number().int(),
 });
 export type MigrationRecord = z.infer<typeof MigrationRecord>;
+
+/** True while the loss of the pair that carries the migration leaves another one. */
+export const hasSecondPair = (record: MigrationRecord): boolean => record.redundant !== null && record.takeOver === null;
+
+/** The record with its two pairs of movers changed for each other; one that has changed them already, or has no second one, stays as it is. Pure. */
+export function tookOver(record: MigrationRecord, takeOver: { readonly at: string; readonly reason: string }): MigrationRecord {
+  const { redundant, source, destination } = record;
+  if (redundant === null || record.takeOver !== null) return record;
+  return { ...record, source: { ...source, ...redundant.source }, destination: { ...destination, ...redundant.destination }, redundant: { source: PairEnd.parse(source), destination: PairEnd.parse(destination) }, takeOver };
+}
 
 /**
  * What the two sides of one migration find about it in their own records, and what the partition's process there is doing: all that recovery decides by

@@ -5,9 +5,12 @@ import type { Mobility, ManagedSystem } from "../console/contract.js";
 import { createMobility } from "../console/mobility/runner.js";
 import { OlpmError } from "../kit/errors.js";
 import type { Host } from "./host.js";
-import { MOVER_VIOS, STORAGE_VIOS } from "./host.js";
+import { MOVER_VIOS, SECOND_MOVER_VIOS, STORAGE_VIOS } from "./host.js";
 import { LPAR_ID, LUN, type Universe } from "./universe.js";
 import { Life } from "./world.js";
+
+/** share of the migrations that have a second pair of movers */
+const REDUNDANT = 0.6;
 
 export class SimConsole {
   readonly universe: Universe;
@@ -66,10 +69,13 @@ export class SimConsole {
       onStep: (step, event) => world.count(`${event.startsWith("undo") ? "undo" : "step"}:${step}:${event}`),
       check: async (request, lpar) => {
         const active = lpar.state === "running" || lpar.state === "migrating-running";
-        const msp = (system: ManagedSystem) => `${system.name}/vios${MOVER_VIOS}`;
-        const movers = { sourceMspLparId: MOVER_VIOS, sourceMspName: msp(request.source), sourceMspAddress: "", destMspLparId: MOVER_VIOS, destMspName: msp(request.destination), destMspAddress: "" };
+        const pair = (id: number) => {
+          const msp = (system: ManagedSystem) => `${system.name}/vios${id}`;
+          return { sourceMspLparId: id, sourceMspName: msp(request.source), sourceMspAddress: "", destMspLparId: id, destMspName: msp(request.destination), destMspAddress: "" };
+        };
+        const redundant = active && world.chance(REDUNDANT) ? pair(SECOND_MOVER_VIOS) : null;
         const storage = [{ clientSlot: 2, lun: LUN, lunBytes: 1 << 30, viosLparId: STORAGE_VIOS, vtd: "vt0" }];
-        return { kind: active ? "active" : "inactive", findings: [], pairs: [], possibleScsi: [], suggestedScsi: [], plan: { movers: active ? (movers as never) : null, storage, fc: [] } } as never;
+        return { kind: active ? "active" : "inactive", findings: [], pairs: [], possibleScsi: [], suggestedScsi: [], plan: { movers: active ? pair(MOVER_VIOS) : null, redundant, storage, fc: [] } } as never;
       },
       ...universe.bugs.console,
     });

@@ -20,6 +20,8 @@ import { Life, type World } from "./world.js";
 
 export const STORAGE_VIOS = 1;
 export const MOVER_VIOS = 2;
+/** of the second pair */
+export const SECOND_MOVER_VIOS = 7;
 
 export class Host {
   readonly universe: Universe;
@@ -28,7 +30,6 @@ export class Host {
   disk: Disk = emptyDisk();
   readonly vioses: readonly SimVios[];
   readonly machines = new Map<number, Machine>();
-  readonly moverListeners = new Set<(payload: unknown) => void>();
   life: Life | undefined;
   system: SimSystem | undefined;
   powered = true;
@@ -39,12 +40,13 @@ export class Host {
   crashAfterCommits = 0;
   commits = 0;
   readonly #ended = new Map<string, string>();
+  readonly #changedPairs = new Set<string>();
 
   constructor(universe: Universe, name: string) {
     this.universe = universe;
     this.world = universe.world;
     this.name = name;
-    this.vioses = [new SimVios(this, STORAGE_VIOS), new SimVios(this, MOVER_VIOS)];
+    this.vioses = [new SimVios(this, STORAGE_VIOS), new SimVios(this, MOVER_VIOS), new SimVios(this, SECOND_MOVER_VIOS)];
   }
 
   get service(): string {
@@ -65,7 +67,7 @@ export class Host {
     if (!this.life?.alive) return;
     this.world.say(this.name, `the system process ends: ${why}`);
     this.universe.bugs.onSystemCrash?.(this);
-    this.moverListeners.clear();
+    for (const vios of this.vioses) vios.moverListeners.clear();
     this.life.end();
   }
   powerOff(): void {
@@ -99,7 +101,10 @@ export class Host {
   }
   /** An ended record never changes its result, and is reported once. */
   migrationPut(row: MigrationRow): void {
-    const { id, status, endedAt } = row.record;
+    const { id, role, status, endedAt, takeOver } = row.record;
+    if (takeOver && !this.#changedPairs.has(id)) this.world.count(`pair:taken over on the ${role}`);
+    if (takeOver) this.#changedPairs.add(id);
+    if (takeOver && endedAt !== null && !this.#ended.has(id)) this.world.count(`pair:taken over, then ${status} on the ${role}`);
     const before = this.#ended.get(id);
     if (endedAt === null) {
       if (before !== undefined) this.world.violated(`${this.name} opened an ended record again`);
@@ -108,9 +113,6 @@ export class Host {
     const now = `${status} ${endedAt}`;
     if (before !== undefined && before !== now) this.world.violated(`${this.name} reported the end of a migration twice: ${before}, ${now}`);
     this.#ended.set(id, now);
-  }
-  moverChanged(payload: unknown): void {
-    if (this.life?.alive) for (const listener of [...this.moverListeners]) listener(payload);
   }
   kill(machine: Machine): void {
     this.universe.killed(machine);
@@ -182,7 +184,7 @@ export class SimSystem {
       return found;
     };
     const hypervisor: Hypervisor = {
-      config: { name: host.name, migrationsMax: 8, tls: {}, vioses: [{ lparId: MOVER_VIOS, msp: true, moverConcurrentMax: 4 }] } as unknown as SystemConfig,
+      config: { name: host.name, migrationsMax: 8, tls: {}, vioses: [MOVER_VIOS, SECOND_MOVER_VIOS].map((lparId) => ({ lparId, msp: true, moverConcurrentMax: 4 })) } as unknown as SystemConfig,
       store,
       log: life.log,
       clock: life.clock,

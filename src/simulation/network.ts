@@ -39,6 +39,8 @@ export class Net {
   trouble: Trouble = { ...NO_TROUBLE };
   /** the next answer to this method is lost */
   losesReplyTo: string | undefined;
+  /** the next call of this method comes twice, the second time whenever */
+  repeats: string | undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -121,6 +123,10 @@ export class Net {
       if (fate < trouble.lost + trouble.replyLost) return this.#count("reply lost", () => (deliver(ms, false), fail(lost(to), SILENCE_MS_MAX)));
       if (fate < trouble.lost + trouble.replyLost + trouble.late) return this.#count("call late", () => (deliver(ms + world.between(0, 20_000), false), fail(lost(to), 1_000)));
       deliver(ms, true);
+      if (method === this.repeats) {
+        this.repeats = undefined;
+        return this.#count("call twice", () => deliver(ms + world.between(0, 20_000), false));
+      }
       if (trouble.twice > 0 && world.chance(trouble.twice)) this.#count("call twice", () => deliver(ms + world.skewed(0, 10_000), false));
     });
   }

@@ -17,11 +17,16 @@ export class Stream {
   readonly from: Machine;
   readonly to: Machine;
   broken: string | undefined;
+  /** nobody reads it, and nobody says so yet */
+  hung = false;
   readonly #onBroken: ((why: string) => void)[] = [];
 
   constructor(from: Machine, to: Machine) {
     this.from = from;
     this.to = to;
+  }
+  get flows(): boolean {
+    return this.broken === undefined && !this.hung;
   }
   break(why: string): void {
     if (this.broken !== undefined) return;
@@ -82,8 +87,9 @@ export class Machine {
     if (!this.alive || this.outgoing !== "none") return;
     this.outgoing = "active";
     this.changed();
+    const { stream } = this;
     this.world.after(this.world.skewed(40, 6_000), () => {
-      if (!this.alive || this.outgoing !== "active" || !this.stream || this.stream.broken !== undefined) return; // blocked: nobody reads
+      if (!this.alive || this.outgoing !== "active" || !stream || this.stream !== stream || !stream.flows) return; // blocked: nobody reads; or another copy began
       this.outgoing = "pre-switchover";
       this.running = false;
       this.stoppedAt = this.world.now;
@@ -95,11 +101,11 @@ export class Machine {
     this.outgoing = "device";
     const { stream } = this;
     this.world.after(this.world.skewed(1, 3_000), () => {
-      if (!this.alive || this.outgoing !== "device" || !stream || stream.broken !== undefined) return;
+      if (!this.alive || this.outgoing !== "device" || !stream?.flows) return;
       this.outgoing = "completed";
       this.changed();
       const { memory } = this;
-      this.world.after(this.world.skewed(1, 2_000), () => stream.broken === undefined && stream.to.load(memory));
+      this.world.after(this.world.skewed(1, 2_000), () => stream.flows && stream.to.load(memory));
     });
   }
   load(memory: number): void {

@@ -5,6 +5,8 @@ import { ownershipStep } from "../model/ownership.js";
 import { decideRecovery, RECOVERY_TABLE, type RecoveryRow, type RecoveryRowName } from "../mobility/recovery.js";
 import type { Hypervisor } from "../system/contract.js";
 import type { LparRow, MigrationRow } from "../system/store.js";
+import type { CallContext, Params } from "../wire/rpc.js";
+import type { SystemSystem } from "../wire/system-system.js";
 import type { Bugs } from "./bugs.js";
 
 /** The table with one row changed. */
@@ -74,6 +76,17 @@ export const BUGS = {
   "a source whose destination is silent takes the partition back by itself": { plant: (): Bugs => ({ console: { decide: table("destination-lost", { kind: "act", steps: ["source.takeBack", "source.endFailed"] }) } }) },
   "a reservation is given back only when the console asks": { plant: (): Bugs => ({ parts: { decide: table("give-back", { kind: "wait", steps: [] }) }, console: { decide: table("give-back", { kind: "wait", steps: [] }) } }) },
   "calls of one migration do not take turns": { plant: (): Bugs => ({ parts: { turns: NO_TURNS } }) },
+  "a repeated request for the second pair is carried out again": {
+    plant: (): Bugs => ({
+      handlers: (hypervisor, real) => ({
+        "handover.secondPair": async (params: Params<SystemSystem, "handover.secondPair">, context: CallContext) => {
+          const record = hypervisor.store.migration(params.id)?.record;
+          if (record?.takeOver) await hypervisor.endProcess(record.destination.lparId);
+          return real.systemHandlers["handover.secondPair"](params, context);
+        },
+      }),
+    }),
+  },
   "what belongs together is not written together": { plant: (): Bugs => ({ piecemeal: true }) },
 } as const satisfies Readonly<Record<string, { readonly plant: () => Bugs }>>;
 export type BugName = keyof typeof BUGS;

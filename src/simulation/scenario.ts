@@ -76,6 +76,7 @@ class Scenario {
     if (world.chance(0.25)) world.after(world.between(2_600, FAULTS_MS), () => this.#count("recovery asked", () => void world.pick(universe.consoles).recover(world.pick(universe.hosts), false)));
     if (world.chance(0.1)) world.after(world.between(2_400, 15_000), () => this.#count("a second migration asked", () => this.#migrateBeside()));
     if (world.chance(0.06)) this.#aim();
+    if (world.chance(0.15)) world.after(world.between(2_600, 12_000), () => this.#strikeMover());
     world.after(FAULTS_MS, () => this.#repair());
     world.after(OPERATOR_MS, () => void this.#operate());
     world.after(RETURN_MS, () => this.#return());
@@ -161,6 +162,18 @@ class Scenario {
         world.after(kind === "away" ? world.skewed(10, 6_000) : 1, strike);
       });
     };
+  }
+  /** A mover that carries: its program is killed, or stops to move and is found out later. */
+  #strikeMover(): void {
+    const world = this.#world;
+    const [stream] = this.#universe.hosts.flatMap((host) => host.vioses.flatMap((vios) => [...vios.sending.values()]));
+    if (!stream) return;
+    if (world.chance(0.3)) this.#universe.net.repeats = "handover.secondPair";
+    if (world.chance(0.5)) return this.#count("mover killed", () => stream.break("the channel ended unexpectedly"));
+    this.#count("mover hung", () => {
+      stream.hung = true;
+      world.after(world.skewed(5_000, 30_000), () => stream.break("the channel said nothing"));
+    });
   }
   #killVios(host: Host, lparId: number, back: (work: () => void) => void): void {
     const vios = host.vioses.find((one) => one.lparId === lparId)!;

@@ -21,11 +21,12 @@ export function plus(a: Summary, b: Summary): Summary {
   return { seeds: a.seeds + b.seeds, ticks: a.ticks + b.ticks, virtualMs: a.virtualMs + b.virtualMs, counts, failures: [...a.failures, ...b.failures] };
 }
 
-/** What must be reached by a run that means anything: each step forward and failing, each undo, each row of the recovery table, each kind of fault. */
+/** What must be reached by a run that means anything: each step forward and failing, each undo, each row of the recovery table, a second pair of movers that takes over. */
 const WANTED: readonly string[] = [
   ...STEPS.flatMap(({ name }) => ["started", "succeeded", "failed"].map((event) => `step:${name}:${event}`)),
   ...STEPS.filter(({ name }) => STEPS.findIndex((step) => step.name === name) <= STEPS.findIndex((step) => step.name === "copyAndHandOver")).flatMap(({ name }) => ["undoStarted", "undoFinished"].map((event) => `undo:${name}:${event}`)),
   ...RECOVERY_ROWS.map((row) => `row:${row}`),
+  ...["taken over on the source", "taken over on the destination", "taken over, then succeeded on the source", "taken over, then failed on the source"].map((what) => `pair:${what}`),
 ];
 export const missing = (summary: Summary): string[] => WANTED.filter((what) => !(summary.counts[what]! > 0));
 
@@ -45,6 +46,8 @@ export function summaryText(summary: Summary, seconds: number): string {
     ...under("step:"),
     "undone:",
     ...under("undo:"),
+    "second pairs of movers:",
+    ...under("pair:"),
     "rows of the recovery table, by looks that found them:",
     ...under("row:"),
     ...(left.length > 0 ? [`not reached: ${left.join(", ")}`] : ["each step, each undo and each row was reached"]),

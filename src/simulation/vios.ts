@@ -29,6 +29,8 @@ export class SimVios {
   readonly targets = new Map<string, Target>();
   readonly sending = new Map<string, Stream>();
   readonly receiving = new Map<string, Receiver>();
+  /** of one life of the system */
+  readonly moverListeners = new Set<(payload: unknown) => void>();
   /** the SAN does not answer until then */
   sanAwayUntil = 0;
 
@@ -72,7 +74,7 @@ export class SimVios {
       call: call as never,
       on: ((event: string, listener: (payload: unknown) => void) => {
         if (event !== "mover.changed") return () => undefined;
-        const listeners = this.host.moverListeners;
+        const listeners = this.moverListeners;
         listeners.add(listener);
         return () => listeners.delete(listener);
       }) as never,
@@ -145,6 +147,9 @@ export class SimVios {
         throw new Error(`the simulated Virtual I/O Server was not taught ${method}`);
     }
   }
+  #tellMover(payload: unknown): void {
+    if (this.alive && this.host.life?.alive) for (const listener of [...this.moverListeners]) listener(payload);
+  }
   #receive({ id, ticket, takeSocket }: Params<SystemVios, "mover.receive">): Result<SystemVios, "mover.receive"> {
     const lparId = Number(takeSocket.split("/")[3]);
     if (!this.receiving.has(id)) this.receiving.set(id, { ticket, lparId, stream: undefined });
@@ -162,7 +167,7 @@ export class SimVios {
     receiver.stream = stream;
     this.sending.set(id, stream);
     from.stream = stream;
-    stream.onBroken((detail) => this.#world.after(this.#world.between(1, 200), () => this.alive && this.host.moverChanged({ id, side: "source", state: "failed", detail, bytesIn: 0, bytesOut: 0, bytesOnLink: 0, idleMs: 0 })));
+    stream.onBroken((detail) => this.#world.after(this.#world.between(1, 200), () => this.#tellMover({ id, side: "source", state: "failed", detail, bytesIn: 0, bytesOut: 0, bytesOnLink: 0, idleMs: 0 })));
     return { way: "sealed" };
   }
 }

@@ -45,7 +45,7 @@ export function looseFacts(kind: "active" | "inactive" = "active"): LooseFacts {
     source,
     destination,
     lpar,
-    wanted: { destLparId: null, sourceMsp: null, destMsp: null, scsi: [], fc: [], profileName: null, vswitches: [], procPool: null, levels: {} },
+    wanted: { destLparId: null, sourceMsp: null, destMsp: null, secondMsps: null, scsi: [], fc: [], profileName: null, vswitches: [], procPool: null, levels: {} },
     luns,
     fc: [],
     sourceLuns: structuredClone(luns),

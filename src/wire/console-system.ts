@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { Generation, LparId, LunId, MigrationId, SlotNumber, Wwpn } from "../model/ids.js";
 import { BootMode, LparDefinition, LparSettings, LparView, Profile, ProfileName, ResourceConfig, StorageMapping, VirtualEthernetAdapter, VirtualFcAdapter, VirtualScsiAdapter, LparName, LparEnvironment } from "../model/lpar.js";
-import { Prediction, MigrationEnd, MigrationError, MigrationRecord, RecoveryStep, SideFacts } from "../model/migration.js";
+import { Prediction, MigrationEnd, MigrationError, MigrationRecord, MoverPair, RecoveryStep, SideFacts } from "../model/migration.js";
 import { InactiveProfPolicy, StartPolicy, SystemProfile, SystemView, VirtualSwitch } from "../model/system.js";
 
 const Nothing = z.object({});
@@ -118,7 +118,7 @@ export const consoleSystem = {
     // Migration: source side.
     /** takes the partition's lock and a migration slot, writes the record; `peer`: where the destination system is reached, for what the two settle alone */
     "migration.begin": {
-      params: z.object({ id: MigrationId, peer: Endpoint, lparId: LparId, type: z.enum(["active", "inactive"]), destination: MigrationEnd, sourceMspLparId: LparId.nullable(), console: z.string(), prediction: Prediction.nullable().default(null) }),
+      params: z.object({ id: MigrationId, peer: Endpoint, lparId: LparId, type: z.enum(["active", "inactive"]), destination: MigrationEnd, sourceMspLparId: LparId.nullable(), redundant: MoverPair.nullable().default(null), console: z.string(), prediction: Prediction.nullable().default(null) }),
       result: z.object({ record: MigrationRecord, definition: LparDefinition, storage: z.array(StorageMapping) }),
     },
     "migration.notifyGuest": { params: ByMigration.extend({ event: z.enum(["prepare", "confirm", "error"]) }), result: GuestVerdict },
@@ -138,7 +138,7 @@ export const consoleSystem = {
 
     // Migration: destination side.
     "migration.reserve": {
-      params: z.object({ id: MigrationId, peer: Endpoint, type: z.enum(["active", "inactive"]), source: MigrationEnd, destination: MigrationEnd, lparId: LparId.nullable(), generation: Generation, definition: LparDefinition, storage: z.array(PlannedStorage), fc: z.array(PlannedFc).default([]), ticket: z.string(), console: z.string() }),
+      params: z.object({ id: MigrationId, peer: Endpoint, type: z.enum(["active", "inactive"]), source: MigrationEnd, destination: MigrationEnd, redundant: MoverPair.nullable().default(null), lparId: LparId.nullable(), generation: Generation, definition: LparDefinition, storage: z.array(PlannedStorage), fc: z.array(PlannedFc).default([]), ticket: z.string(), console: z.string() }),
       result: z.object({ lparId: LparId }),
     },
     /** logs in to the LUNs (identity checked) and makes the server adapters; their gates stay closed */

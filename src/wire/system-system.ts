@@ -20,6 +20,15 @@ export const systemSystem = {
       params: z.object({ id: MigrationId, generation: Generation, stoppedForMs: z.number(), consoleLogOffset: z.number().int(), consoleLogTail: z.string() }),
       result: z.object({ outcome: HandoverOutcome, stoppedMs: z.number().nullable(), reason: z.string() }),
     },
+    /**
+     * Before the release: the source lost the pair of movers, has ended the copy through it, and wants the second one. The destination ends the process that saw the
+     * broken stream, starts another that waits for the state from its beginning, and opens the second pair's mover. Asked again it gives the same answer.
+     * @throws wrong-state when it is undone here, or decided
+     */
+    "handover.secondPair": {
+      params: z.object({ id: MigrationId, generation: Generation, reason: z.string() }),
+      result: z.object({ ticket: z.string(), peer: z.object({ host: z.string(), port: z.number().int(), name: z.string() }) }),
+    },
     /** asks without telling: what the other side finds about a migration; for recovery */
     "handover.facts": { params: z.object({ id: MigrationId, role: z.enum(["source", "destination"]) }), result: SideFacts },
   },

@@ -1,7 +1,7 @@
 /** Rows of the fault table (src/lab/faults.ts) as tests in one laboratory: what test/faults-*.test.ts share. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { FaultCase } from "../../src/lab/faults.js";
+import { nameOfCase, type FaultCase } from "../../src/lab/faults.js";
 import { recordTimes, Trials, type Measured } from "../../src/lab/trial.js";
 import { Fixture } from "./fixture.js";
 
@@ -35,9 +35,9 @@ export function faultSuite(name: string, rows: readonly FaultCase[]): FaultSuite
   const order = others.flatMap((row, at) => ((at + 1) % every === 0 && (at + 1) / every <= fatal.length ? [row, fatal[(at + 1) / every - 1]!] : [row]));
   test("every row is tried", () => assert.deepEqual(new Set(order), new Set(rows)));
   for (const row of order) {
-    test(`${row.fault} at ${row.at}: ${row.ending}`, async () => {
+    test(nameOfCase(row), async () => {
       const result = await trials.try(fatal.includes(row) ? "db02" : "db01", row);
-      measured.push({ fault: row.fault, at: row.at, ...result });
+      measured.push({ fault: row.fault, at: row.at, ...(row.second ? { second: true } : {}), ...result });
     });
   }
   return {

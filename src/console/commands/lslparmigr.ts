@@ -39,7 +39,7 @@ export const lslparmigr: Command = {
   ],
   details: [
     "Filters: lpar_names, lpar_ids. With -t the filter (or -p or --id) names exactly one partition, and the two managed systems, and their Virtual I/O Servers are asked as for a validation; the operating system is not.",
-    "-r lpar shows migration_state while a partition moves, from both systems; the attributes openlpm_migration_id, openlpm_phase, openlpm_rate (bytes a second), openlpm_rounds and openlpm_ms_remaining are printed when -F names them.",
+    "-r lpar shows migration_state while a partition moves, from both systems; the attributes openlpm_migration_id, openlpm_phase, openlpm_rate (bytes a second), openlpm_rounds, openlpm_ms_remaining and openlpm_take_over (why the second pair of movers took over) are printed when -F names them. redundant_source_msp_... and redundant_dest_msp_... are the second pair; after a take-over, the one that was lost.",
     "-r history (ours) lists the migrations from this managed system that have ended, with what validation predicted beside what was: times in milliseconds, ranges as least-most.",
     "-r mempool, -r pgdev and -r sriov list nothing: there is no shared memory pool and no SR-IOV adapter.",
     "Examples:\nlslparmigr -r lpar -m ms01 -F name,migration_state,bytes_transmitted,bytes_remaining\nlslparmigr -r virtualio -m ms01 -t ms02 --filter lpar_names=db01",

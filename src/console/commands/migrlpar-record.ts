@@ -1,7 +1,7 @@
 /** The input data of `migrlpar` (hmc-cli 2.4, 2.5): attributes of one migration, and those that name the partition in each value when several move. */
 import { OlpmError } from "../../kit/errors.js";
 import type { LparView } from "../../model/lpar.js";
-import type { Levels } from "../../mobility/facts.js";
+import type { Levels, WantedMsp } from "../../mobility/facts.js";
 import { isProfileName } from "../../mobility/rules/partition.js";
 import type { MobilityOptions } from "../contract.js";
 import { checkRecord, invalidValue, type RecordAttribute } from "../grammar/attribute-table.js";
@@ -9,7 +9,7 @@ import { parseRecord, splitList } from "../grammar/record.js";
 import type { Options } from "./command.js";
 
 const PAGING = "partitions have dedicated memory";
-const ONE_PAIR = "a migration is carried by one pair of movers";
+const ONE_PAIR = "it names the mover of the first pair; redundant_msps names both";
 const MAPPING = "client-slot/VIOS-name/VIOS-ID[/VIOS-slot]; name or ID may be empty";
 const FC_MAPPING = "client-slot/VIOS-name/VIOS-ID[/[VIOS-slot][/port]]; name or ID may be empty";
 const SWITCH = "VLAN-ID/switch/switch-on-the-target; without VLAN-ID all adapters of the switch";
@@ -25,7 +25,7 @@ export const MIGRATION_RECORD: readonly RecordAttribute[] = [
   { name: "dest_msp_ipaddr", help: "its address" },
   { name: "source_msps", help: "name/ID/address of the mover on the source", list: true },
   { name: "dest_msps", help: "name/ID/address of the mover on the target", list: true },
-  { name: "redundant_msps", help: "", refused: ONE_PAIR },
+  { name: "redundant_msps", help: "both pairs of movers, the second takes over when the first is lost: two of group/source-name/source-ID/source-address/target-name/target-ID/target-address with one group for both; several partitions take one group for all, or one for each", list: true },
   { name: "shared_proc_pool_id", help: "shared processor pool on the target" },
   { name: "shared_proc_pool_name", help: "its name" },
   { name: "virtual_scsi_mappings", help: MAPPING, list: true },
@@ -78,6 +78,8 @@ export function migrationOptions(options: Options, data: string, lpars: readonly
   if (single !== undefined) throw invalidValue(single, values.get(single), `it is for one partition; several take multiple_${single === "dest_lpar_id" ? "dest_lpar_ids" : single}`);
   perfLevel(values.get("concurr_migration_perf_level"));
   const common = commonOptions(options, values);
+  const pairs = redundantMsps(values, lpars.length);
+  if (pairs.length > 0 && options.number("--redundantmsps") === 0) throw invalidValue("redundant_msps", values.get("redundant_msps"), "with --redundantmsps 0 there is no second pair");
   const more = new Map(["multiple_dest_lpar_ids", "multiple_shared_proc_pools", "multiple_virtual_scsi_mappings", "multiple_virtual_fc_mappings", "multiple_vswitch_mappings"].map((name) => [name, splitList(values.get(name) ?? "").map((element) => ownedElement(name, element))]));
   const owns = (lpar: LparView, owner: { readonly name: string; readonly id: number }) => (owner.name === "" || owner.name === lpar.definition.name) && (owner.id === 0 || owner.id === lpar.lparId);
   for (const [name, elements] of more) for (const { owner, rest } of elements) if (!lpars.some((lpar) => owns(lpar, owner))) throw invalidValue(name, `${owner.name}/${owner.id || ""}/${rest}`, "no partition of this command is meant");
@@ -89,6 +91,7 @@ export function migrationOptions(options: Options, data: string, lpars: readonly
     const vswitches = [...(common.vswitchMappings ?? []), ...mine("multiple_vswitch_mappings").map((one) => switchMapping("multiple_vswitch_mappings", one))];
     return {
       ...common,
+      ...(pairs.length === 1 ? pairs[0] : pairs[lpars.indexOf(lpar)]),
       ...(destLparId === undefined ? {} : { destLparId: lparId("multiple_dest_lpar_ids", destLparId) }),
       ...(pool === undefined ? {} : { procPool: /^\d+$/.test(pool) ? { id: Number(pool) } : { name: pool } }),
       ...(scsi.length > 0 ? { scsiMappings: scsi } : {}),
@@ -134,6 +137,30 @@ function msp(side: "source" | "dest", values: ReadonlyMap<string, string>): Mobi
   if (more.length > 0) throw invalidValue(`${side}_msps`, entries[0], "the form is name/ID/address");
   const known = { ...(name ? { name } : {}), ...(id ? { id: lparId(`${side}_msp_id`, id) } : {}), ...(address ? { address } : {}) };
   return Object.keys(known).length === 0 ? undefined : known;
+}
+
+/**
+ * `redundant_msps` (hmc-cli 2.4, lpm-process 6.4): two entries of one group, the first pair and the second, for all partitions or a group for each in their order.
+ * @throws OlpmError invalid-argument
+ */
+function redundantMsps(values: ReadonlyMap<string, string>, partitions: number): Pick<MobilityOptions, "sourceMsp" | "destMsp" | "secondMsps">[] {
+  const text = values.get("redundant_msps");
+  if (text === undefined) return [];
+  const bad = (why: string) => invalidValue("redundant_msps", text, why);
+  const stray = [...values.keys()].find((name) => /^(source|dest)_msp(s|_name|_id|_ipaddr)$/.test(name));
+  if (stray !== undefined) throw bad(`it names both pairs, so ${stray} has no place beside it`);
+  const groups = new Map<string, [WantedMsp, WantedMsp][]>();
+  for (const entry of splitList(text)) {
+    const [group, ...words] = entry.split("/");
+    if (group === undefined || group === "" || words.length !== 6) throw bad("each entry is group/source-name/source-ID/source-address/target-name/target-ID/target-address; parts of a mover may be empty");
+    const [source, destination] = [words.slice(0, 3), words.slice(3)].map(([name, id, address]): WantedMsp => ({ ...(name ? { name } : {}), ...(id ? { id: lparId("redundant_msps", id) } : {}), ...(address ? { address } : {}) })) as [WantedMsp, WantedMsp];
+    if ([source, destination].some((one) => Object.keys(one).length === 0)) throw bad("each entry names a mover on both systems");
+    groups.set(group, [...(groups.get(group) ?? []), [source, destination]]);
+  }
+  const found = [...groups.values()];
+  if (found.some((pairs) => pairs.length !== 2)) throw bad("each group has two entries: the first pair and the second");
+  if (found.length !== 1 && found.length !== partitions) throw bad(`there are ${found.length} groups for ${partitions} partitions`);
+  return found.map(([first, second]) => ({ sourceMsp: first![0], destMsp: first![1], secondMsps: { source: second![0], destination: second![1] } }));
 }
 
 export function perfLevel(value: string | undefined): void {

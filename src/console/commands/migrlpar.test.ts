@@ -20,6 +20,8 @@ async function run(line: string, change: Change = nothing) {
   return { status, ...console.take(), console };
 }
 
+const SECOND = { sourceMspLparId: 2, sourceMspName: "vios2", sourceMspAddress: "10.0.0.12", destMspLparId: 2, destMspName: "vios2", destMspAddress: "10.0.0.12" };
+
 /** lpm-process 4.16, as far as the rows exist here: number, what is given, options, expected: exit status and the codes in the order of lines (W: a warning, exit 0). */
 const CASES: readonly [number: number, what: string, change: Change, options: string, status: number, codes: readonly string[]][] = [
   [1, "everything in order", nothing, "", 0, []],
@@ -47,6 +49,7 @@ const CASES: readonly [number: number, what: string, change: Change, options: st
   [21, "no mover on the destination", (f) => f.destination.lpars.forEach((lpar) => lpar.runtime.vios && (lpar.runtime.vios.mspAddress = null)), "", 1, ["OLPM-VX02"]],
   [21, "the same, inactive", (f) => (off(f), f.destination.lpars.forEach((lpar) => lpar.runtime.vios && (lpar.runtime.vios.mspAddress = null))), "", 0, []],
   [22, "--redundantmsps 1", nothing, "--redundantmsps 1", 1, ["OLPM-VX06"]],
+  [22, "--redundantmsps 1 and two pairs", (f) => (f.movers!.second = SECOND), "--redundantmsps 1", 0, []],
   [22, "--redundantmsps 2", nothing, "--redundantmsps 2", 0, []],
   [36, "duplicate MAC on the destination", (f) => (f.destination.lpars.at(-1)!.definition.current!.ethernet[0]!.mac = "02AABB000104"), "", 1, ["OLPM-VP12"]],
   [37, "migration state Failed", (f) => ((f.lpar.migrationId = "m1"), (f.record = { status: "failed", endedAt: null, destination: { system: "ms02" }, error: null } as never)), "", 1, ["OLPM-VG11"]],
@@ -60,7 +63,7 @@ test("the acceptance cases of the rule book, by the command line, for -o v and -
       const at = `case ${number}, ${what}, -o ${operation}: ${result.err}`;
       assert.equal(result.status, status, at);
       assert.deepEqual(result.err.split("\n").flatMap((line) => /^(HSC[A-Z0-9]{5}|OLPM-[A-Z]+\d+) /.exec(line)?.[1] ?? []), codes, at);
-      assert.equal(result.out, "", at);
+      assert.equal(result.out, options === "--redundantmsps 2" ? "no second pair of movers: on each system it takes two running mover service partitions that are below their limit\n" : "", at);
       assert.equal(result.console.moves.length, operation === "m" && status === 0 ? 1 : 0, `${at}: an error moves nothing`);
     }
   const remote = await run("migrlpar -o m -m ms02 -t ms01 -p app07 --ip 10.9.9.9 -u hscroot");
@@ -97,6 +100,9 @@ test("options and attributes reach the rules: mappings, movers, pools, switches,
     ["-i dest_msp_id=2,dest_msp_ipaddr=10.0.0.99", /^OLPM-VX04 vios2 on ms02 has not the address 10\.0\.0\.99/],
     ["-i source_msps=vios2/2/10.0.0.12,dest_msps=vios1/1/10.0.0.11,dest_msp_id=11", null],
     ["-i source_msp_ipaddr=10.0.0.12", null],
+    ['-i "redundant_msps=1/vios1///vios1/1/,1//2//vios2//10.0.0.12"', null, (f) => (f.movers!.second = SECOND)],
+    ['-i "redundant_msps=1/vios1///vios1/1/,1//2//vios2//10.0.0.12"', /^OLPM-VX06 /],
+    ['-i "redundant_msps=1/vios9///vios1//,1/vios2///vios2//"', /^OLPM-VX01 vios9/],
     ["-i source_msp_ipaddr=10.0.0.77", /^OLPM-VX01 The address 10\.0\.0\.77/],
     ["-i shared_proc_pool_id=0", null],
     ["-i shared_proc_pool_name=Pool3", /^OLPM-VC04 .*Pool3/],
@@ -142,6 +148,12 @@ test("bad input gets the HMC's kind of answer, and nothing is moved", async () =
     ["migrlpar -o m -m ms01 -t ms02 -p db01 -i virtual_scsi_mappings=2", "The form is client-slot/VIOS-name/VIOS-ID"],
     ["migrlpar -o m -m ms01 -t ms02 -p db01 -i vswitch_mappings=4095/A/B", "The form is VLAN-ID/virtual-switch"],
     ["migrlpar -o m -m ms01 -t ms02 -p db01 -i concurr_migration_perf_level=6", "0 to 5"],
+    ["migrlpar -o m -m ms01 -t ms02 -p db01 -i redundant_msps=1/a/1//b/1/", "each group has two entries"],
+    ['migrlpar -o m -m ms01 -t ms02 -p db01 -i "redundant_msps=1/a/1//b/1,1/a/1//b/1/"', "each entry is group/source-name"],
+    ['migrlpar -o m -m ms01 -t ms02 -p db01 -i "redundant_msps=1/a/1//b/1/,1/a/1////"', "names a mover on both systems"],
+    ['migrlpar -o m -m ms01 -t ms02 -p db01 -i "redundant_msps=1/a/1//b/1/,1/c/2//d/2/,2/a/1//b/1/,2/c/2//d/2/"', "there are 2 groups for 1 partitions"],
+    ['migrlpar -o m -m ms01 -t ms02 -p db01 --redundantmsps 0 -i "redundant_msps=1/a/1//b/1/,1/c/2//d/2/"', "with --redundantmsps 0 there is no second pair"],
+    ['migrlpar -o m -m ms01 -t ms02 -p db01 -i "redundant_msps=1/a/1//b/1/,1/c/2//d/2/,source_msp_id=1"', "source_msp_id has no place beside it"],
     ["migrlpar -o m -m ms01 -t ms02 -p db01 -i vnic_mappings=3/ded/v/1/1/0/2/1/0", "vnic_mappings"],
     ["migrlpar -o m -m ms01 -t ms02 -p db01 -f data.txt", "This console keeps no files"],
     ["migrlpar -o m -m ms01 -t ms02 -p db01 -f - -i dest_lpar_id=7", "-i and -f exclude each other"],

@@ -51,7 +51,7 @@ export const migrlpar: Command = {
     level("--mpio", "{1|2}", "2: other paths than on the source are a warning, not an error; default 1"),
     level("--vlanbridge", "{1|2}", "2: a VLAN that is not bridged on the target is a warning, not an error; default 1"),
     level("--uuid", "{1|2}", "2: a partition that is not activated and whose UUID is taken on the target gets another; default 1"),
-    level("--redundantmsps", "{0|1|2}", "two pairs of movers: 1 is refused, since one pair carries a migration; default 2: if possible"),
+    level("--redundantmsps", "{0|1|2}", "a second pair of movers that takes over when the first is lost before the hand-over: 0 none, 1 required, 2 if there is one; default 2, and 0 where source_msp... or dest_msp... name the first"),
     { name: "--usecurrdata", argument: null, help: "validates with what the console knows, without asking the systems for their inventory first" },
     nothingHere("--vsi", "{1|2}", "virtual station interfaces do not exist here"),
     nothingHere("--npivval", "{port|portdisk}", "LUNs are compared by their identity, always"),
@@ -134,6 +134,7 @@ async function migrate(requests: readonly (MobilityRequest & { readonly lpar: Lp
         begun();
         if (options.has("--async")) return;
         steps.show(record);
+        if (!options.has("--json")) printer.tell(record);
         if (watched) printer.show(record);
       },
     });

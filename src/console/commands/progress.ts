@@ -38,10 +38,14 @@ export function carriedText({ progress, phaseStartedAt, lparName, stoppedMs }: M
   return `${lparName}: carried ${size(progress.bytesSent)} in ${progress.rounds} ${progress.rounds === 1 ? "round" : "rounds"}${rate}${stoppedMs === null ? "" : `, stopped for ${stoppedMs} ms`}`;
 }
 
+/** The second pair of movers took over. Pure. */
+export const takeOverText = ({ lparName, source, destination, takeOver }: MigrationRecord): string => `${lparName}: the second pair of movers (${source.mspName} to ${destination.mspName}) takes over, the copy begins anew: ${takeOver?.reason ?? ""}`;
+
 export class ProgressPrinter {
   readonly #io: CommandIo;
   /** of each migration what was shown last, and when */
   readonly #shown = new Map<string, { readonly at: number; readonly phase: string }>();
+  readonly #told = new Set<string>();
   #open = false;
 
   constructor(io: CommandIo) {
@@ -63,8 +67,17 @@ export class ProgressPrinter {
     this.#open = true;
   }
 
+  /** What everybody hears once, whatever was asked for. */
+  tell(record: MigrationRecord): void {
+    if (record.takeOver === null || this.#told.has(record.id)) return;
+    this.#told.add(record.id);
+    this.#line(takeOverText(record));
+  }
+
   #carried(record: MigrationRecord): void {
-    const text = carriedText(record);
+    this.#line(carriedText(record));
+  }
+  #line(text: string): void {
     this.#io.stdout(this.#io.tty ? `\r\x1b[K${text}\n` : `${text}\n`);
   }
 

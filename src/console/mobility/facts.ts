@@ -5,7 +5,7 @@ import type { LparId, Wwpn } from "../../model/ids.js";
 import type { MobilityFacts, MoverFact, MspPair, SystemFacts } from "../../mobility/facts.js";
 import { fcAdapters } from "../../mobility/fibre-channel.js";
 import { movingResources } from "../../mobility/definition.js";
-import { moverPairs } from "../../mobility/movers.js";
+import { areDisjoint, choosePairs, moverPairs, secondPairs, wantsSecond } from "../../mobility/movers.js";
 import { kindOf, validate } from "../../mobility/plan.js";
 import type { ManagedSystem, MobilityRequest } from "../contract.js";
 
@@ -28,6 +28,7 @@ export function wantedOf({ options }: MobilityRequest): MobilityFacts["wanted"] 
     destLparId: options.destLparId ?? null,
     sourceMsp: options.sourceMsp ?? null,
     destMsp: options.destMsp ?? null,
+    secondMsps: options.secondMsps ?? null,
     scsi: options.scsiMappings ?? [],
     fc: options.fcMappings ?? [],
     profileName: options.profileName ?? null,
@@ -96,15 +97,26 @@ async function clockDifference(source: ManagedSystem, destination: ManagedSystem
   return Math.round(theirs - mine);
 }
 
-/** A real connection between the movers that the plan would use; when the best pair has none, the first of the others that has. */
+/**
+ * A real connection between the movers that the plan would use: the best pair alone, so that what it carries is measured, then the others at once, when it does
+ * not answer or a second pair is wanted.
+ */
 async function probeMovers(base: Pick<MobilityFacts, "source" | "destination" | "wanted">, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<MobilityFacts["movers"]> {
-  const [best, ...others] = moverPairs(base).slice(0, PAIRS_TRIED_MAX);
+  const firsts = moverPairs(base).slice(0, PAIRS_TRIED_MAX);
+  const [best] = firsts;
   if (!best) return null;
-  const first = await probePair(best, source, destination, signal);
-  if (first.reachable) return { ...first, pair: best };
-  const answers = await Promise.all(others.map(async (pair) => ({ ...(await probePair(pair, source, destination, signal)), pair })));
-  return answers.find((answer) => answer.reachable) ?? first;
+  const seconds = wantsSecond(base.wanted) ? secondPairs(base).filter((one) => firsts.some((first) => areDisjoint(first, one))).slice(0, PAIRS_TRIED_MAX) : [];
+  const answers = new Map([[keyOf(best), await probePair(best, source, destination, signal)]]);
+  const first = answers.get(keyOf(best))!;
+  const others = first.reachable && seconds.length === 0 ? [] : [...new Map([...firsts, ...seconds].map((pair) => [keyOf(pair), pair])).values()].filter((pair) => !answers.has(keyOf(pair)));
+  await Promise.all(others.map(async (pair) => answers.set(keyOf(pair), await probePair(pair, source, destination, signal))));
+  const reached = (pair: MspPair) => answers.get(keyOf(pair))!.reachable;
+  const chosen = choosePairs(firsts.filter(reached), seconds.filter(reached));
+  if (!chosen) return first;
+  const failed = seconds.find((one) => areDisjoint(chosen.pair, one));
+  return { ...answers.get(keyOf(chosen.pair))!, ...chosen, ...(chosen.second || !failed ? {} : { secondDetail: `${failed.sourceMspName} to ${failed.destMspName}: ${answers.get(keyOf(failed))!.detail}` }) };
 }
+const keyOf = ({ sourceMspLparId, destMspLparId }: MspPair): string => `${sourceMspLparId}/${destMspLparId}`;
 async function probePair(pair: MspPair, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<NonNullable<MobilityFacts["movers"]>> {
   try {
     const peer = await destination.client.call("migration.moverAddress", { mspLparId: pair.destMspLparId as LparId }, { signal });

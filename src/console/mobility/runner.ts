@@ -82,9 +82,11 @@ class Runner implements Mobility {
     const { source, lparId } = request;
     const id = (this.#options.newId ?? randomUUID)() as MigrationId;
     const end = (system: ManagedSystem, lpar: LparId, msp: { id: number; name: string; address: string } | null): MigrationEnd => ({ system: system.name, lparId: lpar, mspLparId: (msp?.id ?? null) as LparId | null, mspName: msp?.name ?? null, mspAddress: msp?.address ?? null });
-    const { movers } = found.plan;
+    const { movers, redundant: second } = found.plan;
+    const pairEnd = (id: number, name: string, address: string) => ({ mspLparId: id as LparId, mspName: name, mspAddress: address });
+    const redundant = second && { source: pairEnd(second.sourceMspLparId, second.sourceMspName, second.sourceMspAddress), destination: pairEnd(second.destMspLparId, second.destMspName, second.destMspAddress) };
     const destination = end(request.destination, (request.options.destLparId ?? lparId) as LparId, movers && { id: movers.destMspLparId, name: movers.destMspName, address: movers.destMspAddress });
-    const begun = await source.client.call("migration.begin", { id, peer: request.destination.endpoint, lparId, type: found.kind, destination, sourceMspLparId: (movers?.sourceMspLparId ?? null) as LparId | null, console: this.#options.consoleName, prediction: found.prediction });
+    const begun = await source.client.call("migration.begin", { id, peer: request.destination.endpoint, lparId, type: found.kind, destination, sourceMspLparId: (movers?.sourceMspLparId ?? null) as LparId | null, redundant, console: this.#options.consoleName, prediction: found.prediction });
     const params: MigrationParams = {
       id,
       ticket: (this.#options.newTicket ?? newTicket)(),
@@ -94,6 +96,7 @@ class Runner implements Mobility {
       generation: begun.record.generation,
       source: begun.record.source,
       destination,
+      redundant,
       destLparId: (request.options.destLparId ?? null) as LparId | null,
       definition: definitionToMove(begun.definition, { kind: found.kind, policy: source.view!.migration.inactiveProfPolicy, profileName: request.options.profileName ?? null, vswitches: request.options.vswitchMappings ?? [], uuid: found.plan.newUuid ? randomUUID() : null }),
       storage: found.plan.storage as MigrationParams["storage"],

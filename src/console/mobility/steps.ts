@@ -11,7 +11,7 @@ import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { delay } from "../../kit/wait.js";
 import type { Generation, LparId, MigrationId } from "../../model/ids.js";
 import type { LparDefinition } from "../../model/lpar.js";
-import type { MigrationEnd, MigrationError } from "../../model/migration.js";
+import type { MigrationEnd, MigrationError, MoverPair } from "../../model/migration.js";
 import { guestRefusal, noConnection } from "../../mobility/rules/rule.js";
 import type { Step } from "../../saga/saga.js";
 import type { PlannedFc, PlannedStorage } from "../../wire/console-system.js";
@@ -29,6 +29,8 @@ export interface MigrationParams {
   readonly generation: Generation;
   readonly source: MigrationEnd;
   readonly destination: MigrationEnd;
+  /** absent in a journal that knows of one pair of movers only */
+  readonly redundant?: MoverPair | null;
   readonly destLparId: LparId | null;
   readonly definition: LparDefinition;
   readonly storage: readonly PlannedStorage[];
@@ -92,8 +94,8 @@ export const STEPS: readonly MigrationStep[] = [
     does: "the destination takes the definition, ID, slots, memory and processors; nothing there may run or write",
     undone: "the destination ends its shell, closes its mover and gives everything back; this undoes the next three steps as well",
     run: async ({ params, source: { endpoint: peer }, destination, clock }) => {
-      const { id, type, source, destination: end, destLparId, generation, definition, storage, fc, ticket, console } = params;
-      return on(clock, destination)("migration.reserve", { id, peer, type, source, destination: end, lparId: destLparId, generation, definition, storage: [...storage], fc: [...fc], ticket, console });
+      const { id, type, source, destination: end, redundant = null, destLparId, generation, definition, storage, fc, ticket, console } = params;
+      return on(clock, destination)("migration.reserve", { id, peer, type, source, destination: end, redundant, lparId: destLparId, generation, definition, storage: [...storage], fc: [...fc], ticket, console });
     },
     // One undo for all that the destination holds: its process first, then mover, storage and definition.
     undo: async ({ params, destination, clock }, error) => void (await on(clock, destination, UNDO_AWAY_MS_MAX)("migration.abandon", { id: params.id, error: asRecordError(error) }, STORAGE_MS_MAX)),

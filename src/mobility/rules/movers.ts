@@ -1,5 +1,5 @@
 /** Row X, and G13: mover service partitions (lpm-process 4.11, 6). Pure. */
-import { isWanted, limitOf, moversOf } from "../movers.js";
+import { isWanted, limitOf, moversOf, requiresSecond } from "../movers.js";
 import { there, type Case, type Rule, type Said } from "./rule.js";
 
 export const MOVERS: readonly Rule[] = [
@@ -8,7 +8,7 @@ export const MOVERS: readonly Rule[] = [
   { row: "X02", hsc: "OLPM-VX02", checks: "a running mover (the one asked for) on the destination", severity: "error", kinds: "active", find: (f) => missingMover(f, "destination") },
   { row: "X03", hsc: "OLPM-VX03", checks: "the two movers reach each other, tried over a real connection", severity: "error", kinds: "active", find: (f) => f.movers !== null && !f.movers.reachable && [`The mover service partitions can not reach each other: ${f.movers.detail}.`, "Check the network between them, and their addresses."] },
   { row: "X04", hsc: "OLPM-VX04", checks: "the addresses that were asked for are the movers'", severity: "error", kinds: "active", find: (f) => [wrongAddress(f, "source"), wrongAddress(f, "destination")] },
-  { row: "X06", hsc: "OLPM-VX06", checks: "`--redundantmsps 1`: two pairs of movers can be used", severity: "error", kinds: "active", find: (f) => f.wanted.levels.redundantMsps === 1 && [`A second pair of movers can not be used for a migration to ${there(f)}: this version carries a migration over one pair.`, "Leave --redundantmsps out; a migration whose mover is lost is undone and can be repeated over the other pair."] },
+  { row: "X06", hsc: "OLPM-VX06", checks: "`--redundantmsps 1`, or `redundant_msps`: two pairs of movers that have none in common reach each other, tried over real connections", severity: "error", kinds: "active", find: missingSecond },
 ];
 
 const wantedOf = (f: Case, side: "source" | "destination") => (side === "source" ? f.wanted.sourceMsp : f.wanted.destMsp);
@@ -19,6 +19,12 @@ function missingMover(f: Case, side: "source" | "destination"): Said {
   if (movers.length === 0) return [`${system.view.name} has no running mover service partition.`, "Activate a Virtual I/O Server with the attribute msp=1."];
   const wanted = wantedOf(f, side);
   return !movers.some((lpar) => isWanted(lpar, wanted)) && [`${wanted?.name ?? (wanted?.id === undefined ? `The address ${wanted?.address}` : `The partition with ID ${wanted.id}`)} is no running mover service partition on ${system.view.name}.`, "lslparmigr -r msp shows the movers."];
+}
+
+function missingSecond(f: Case): Said {
+  if (!requiresSecond(f.wanted) || !f.movers?.reachable || f.movers.second) return false;
+  const why = f.movers.secondDetail ?? "on each system it takes two running mover service partitions that are below their limit";
+  return [`A second pair of movers can not be used for a migration to ${there(f)}: ${why}.`, "lslparmigr -r msp shows the movers. With --redundantmsps 2 the migration goes without a second pair."];
 }
 
 /** Movers that would do, all of them at their limit. */

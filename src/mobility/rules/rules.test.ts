@@ -145,7 +145,8 @@ const TABLE: readonly Row[] = [
   { rule: "X03", hsc: "OLPM-VX03", only: "active", change: (f) => (f.movers = { reachable: false, detail: "10.0.0.12: no route" }), says: ["can not reach each other: 10.0.0.12: no route"] },
   { rule: "X01", hsc: "OLPM-VX01", only: "active", change: (f) => (f.wanted.sourceMsp = { address: "10.0.0.99" }), says: ["The address 10.0.0.99 is no running mover"] },
   { rule: "X04", hsc: "OLPM-VX04", only: "active", change: (f) => (f.wanted.destMsp = { name: "vios2", address: "10.0.0.11" }), says: ["vios2 on ms02 has not the address 10.0.0.11; its address is 10.0.0.12"] },
-  { rule: "X06", hsc: "OLPM-VX06", only: "active", change: (f) => (f.wanted.levels.redundantMsps = 1), says: ["second pair of movers", "ms02"] },
+  { rule: "X06", hsc: "OLPM-VX06", only: "active", change: (f) => (f.wanted.levels.redundantMsps = 1), says: ["second pair of movers", "ms02", "two running mover service partitions"] },
+  { rule: "X06", hsc: "OLPM-VX06", only: "active", change: (f) => ((f.wanted.secondMsps = { source: { name: "vios2" }, destination: { id: 2 } }), (f.movers = { reachable: true, detail: "", secondDetail: "vios2 to vios2: no route" })), says: ["second pair of movers", "vios2 to vios2: no route"] },
 ];
 
 /** Just not enough for a rule: nothing is found. */
@@ -168,6 +169,7 @@ const NEAR: readonly [string, (f: LooseFacts) => void][] = [
   ["a generated device name that is taken", (f) => (other(f).storage = [{ ...f.lpar.storage[0]!, lun: "naa.600f" }])],
   ["two paths to one LUN over two servers", (f) => (f.lpar.storage[1]!.lun = "naa.600a")],
   ["two pairs of movers if possible", (f) => (f.wanted.levels.redundantMsps = 2)],
+  ["two pairs of movers that are there", (f) => ((f.wanted.levels.redundantMsps = 1), (f.movers = { reachable: true, detail: "", second: { sourceMspLparId: 2, sourceMspName: "vios2", sourceMspAddress: "10.0.0.2", destMspLparId: 2, destMspName: "vios2", destMspAddress: "10.0.0.12" } }))],
   ["a VLAN that is bridged nowhere", (f) => [f.source, f.destination].forEach(({ view }) => (view.sharedEthernet[0]!.vlanIds = [1, 10, 30]))],
   ["a switch of the same name that nobody bridges", (f) => [f.source, f.destination].forEach(({ view }) => ((view.vswitches[0]!.name = "BACKUP"), (current(f).ethernet = current(f).ethernet.map((one) => ({ ...one, vswitch: "BACKUP" })))))],
   ["virtual Fibre Channel that one port of one server shows", (f) => (addFc(f).fc = f.fc!.filter((one) => one.side === "source" || (one.viosLparId === 2 && one.port === "fcs0")))],

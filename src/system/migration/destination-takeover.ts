@@ -6,11 +6,11 @@ import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import type { Logger } from "../../kit/log.js";
 import { delay, within } from "../../kit/wait.js";
 import type { LparId } from "../../model/ids.js";
-import type { MigrationRecord } from "../../model/migration.js";
+import { hasSecondPair, type MigrationRecord } from "../../model/migration.js";
 import type { Hypervisor } from "../contract.js";
 import type { Released, Waiting, WaitingMigrations } from "./destination-waiting.js";
 import { removeFc } from "./fibre-channel.js";
-import { asMigrationError, type Records } from "./records.js";
+import { asMigrationError, isHandedOver, moversOpened, type Records } from "./records.js";
 
 /** The source's message with the rest of the console log is worth this much waiting, no more: the partition is stopped. */
 const TAIL_MS_MAX = 250;
@@ -58,8 +58,12 @@ export class TakeOver {
     void late().catch(() => undefined); // it arrived
     waiting.watching = (async () => {
       try {
-        await process.loaded(waiting.abort.signal);
+        const complete = await process.loaded(waiting.abort.signal).then(
+          () => true,
+          (thrown: unknown) => (this.#mayChangePairs(id, waiting) ? this.#leavePair(id, waiting, toOlpmError(thrown, "receiving the partition's state"), log) : Promise.reject(thrown)),
+        );
         loaded.abort();
+        if (!complete) return;
         await this.#takeOver(id, waiting, log);
       } catch (thrown) {
         const error = toOlpmError(thrown, "receiving the partition's state");
@@ -71,6 +75,22 @@ export class TakeOver {
         unwatch();
       }
     })();
+  }
+
+  /** The source has not released the partition, so that a state that does not come to its end decides nothing: the source may want the second pair, or undo it all. */
+  #mayChangePairs(id: string, waiting: Waiting): boolean {
+    const { record } = this.#records.get(id);
+    if (waiting.lost || waiting.closing || waiting.abandoning) return false;
+    return waiting.changingPairs || (hasSecondPair(record) && record.status === "running" && !isHandedOver(record));
+  }
+  #leavePair(id: string, waiting: Waiting, error: OlpmError, log: Logger): false {
+    waiting.watching = undefined;
+    if (waiting.changingPairs) return false;
+    log.warn({ err: error }, "the state does not come any more; the source may take the second pair of movers");
+    const { record } = this.#records.get(id);
+    // The source learns at once that nobody takes its stream any more.
+    void this.#hypervisor.closeMover(record.destination.mspLparId, record.id, error.message).catch((cause: unknown) => log.warn({ err: cause }, "the mover could not be closed"));
+    return false;
   }
 
   async #takeOver(id: string, waiting: Waiting, log: Logger): Promise<void> {
@@ -164,7 +184,7 @@ export class TakeOver {
     const row = this.#hypervisor.store.lpar(lparId);
     if (row?.migrationId !== record.id) return;
     await this.#hypervisor.endProcess(lparId);
-    await this.#hypervisor.closeMover(record.destination.mspLparId, record.id);
+    for (const msp of moversOpened(this.#records.get(record.id).record, "destination")) await this.#hypervisor.closeMover(msp, record.id);
     for (const mapping of row.storage) await this.#hypervisor.unmap(mapping);
     await removeFc(this.#hypervisor, row.fc);
   }

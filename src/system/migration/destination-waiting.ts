@@ -17,6 +17,8 @@ export interface Waiting {
   /** the giving up that is under way; whoever wants it too waits for this one */
   declining: Promise<void> | undefined;
   lost: OlpmError | undefined;
+  /** its process is ended for the second pair of movers: that is no loss */
+  changingPairs: boolean;
   /** it is given up here: the LUNs are not opened any more */
   closing: boolean;
   /** being undone: nothing is taken over any more, and nothing is decided before it is done */
@@ -33,7 +35,7 @@ export class WaitingMigrations {
       let hearReleased!: (released: Released) => void;
       const decided = new Promise<Outcome>((resolve) => (decide = resolve));
       const released = new Promise<Released>((resolve) => (hearReleased = resolve));
-      waiting = { abort: new AbortController(), decided, decide, released, hearReleased, gates: undefined, watching: undefined, declining: undefined, lost: undefined, closing: false, abandoning: false };
+      waiting = { abort: new AbortController(), decided, decide, released, hearReleased, gates: undefined, watching: undefined, declining: undefined, lost: undefined, changingPairs: false, closing: false, abandoning: false };
       this.#waiting.set(id, waiting);
     }
     return waiting;

@@ -8,11 +8,12 @@
  * A complete state proves that the source has released the partition, since QEMU sends the last of it only after that; so from then on this
  * side decides alone, also after a restart (design section 2). This file has what others call; destination-takeover.ts decides.
  */
+import { randomBytes } from "node:crypto";
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { until, within } from "../../kit/wait.js";
 import type { LparId } from "../../model/ids.js";
 import type { StorageMapping } from "../../model/lpar.js";
-import { NO_PROGRESS, type DestinationFacts, type MigrationError, type MigrationRecord, type SourceFacts } from "../../model/migration.js";
+import { NO_PROGRESS, tookOver, type DestinationFacts, type MigrationError, type MigrationRecord, type SourceFacts } from "../../model/migration.js";
 import { ownershipStep, type Ownership } from "../../model/ownership.js";
 import type { Params, Result } from "../../wire/rpc.js";
 import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
@@ -26,11 +27,13 @@ import { attachFc, placeFc, withFc } from "./fibre-channel.js";
 import { tellGuest } from "./guest.js";
 import type { MigrationParts } from "./index.js";
 import { chooseId, placeStorage, withStorage } from "./placement.js";
-import { asMigrationError, detailOf, isOpen, type Records } from "./records.js";
+import { asMigrationError, detailOf, isHandedOver, isOpen, moversOpened, type Records } from "./records.js";
 
 /** How long one call of the source waits for the decision before it is told `undecided` and asks again. */
 const DECIDE_MS_MAX = 20_000;
 const SETTLE_MS_MAX = 5_000;
+const TICKET_BYTES = 32;
+const TOO_LATE = () => new OlpmError("wrong-state", "it is too late for the second pair of movers: this system decides, or has decided");
 const DECLINED_BY_RECOVERY = () => new OlpmError("migration-failed", "The destination had not taken the partition's state and declined it in a recovery.", { hsc: "HSCLA2CF" });
 
 export class DestinationSide {
@@ -87,6 +90,8 @@ export class DestinationSide {
       stoppedMs: null,
       error: null,
       prediction: null,
+      redundant: params.redundant,
+      takeOver: null,
       revision: 0,
     };
     hypervisor.store.transaction(() => {
@@ -200,7 +205,51 @@ export class DestinationSide {
 
   async closeMover(id: string): Promise<void> {
     const { record } = this.#records.get(id);
-    await this.#hypervisor.closeMover(record.destination.mspLparId, record.id);
+    for (const msp of moversOpened(record, "destination")) await this.#hypervisor.closeMover(msp, record.id);
+  }
+
+  /**
+   * Another process and the mover of the second pair, for a source that has lost the first and has not released the partition. Asked again it gives the same answer
+   * and touches nothing of the second pair. @throws wrong-state
+   */
+  async secondPair({ id, generation, reason }: Params<SystemSystem, "handover.secondPair">): Promise<Result<SystemSystem, "handover.secondPair">> {
+    const { record } = this.#going(id);
+    if (record.generation !== generation) throw new OlpmError("conflict", `generation ${generation} is handed over, ${record.generation} is reserved here`);
+    if (record.redundant === null) throw new OlpmError("wrong-state", "this migration has one pair of movers");
+    if (isHandedOver(record)) throw TOO_LATE();
+    this.#assertNotOwned(id, record.destination.lparId);
+    if (record.takeOver === null) await this.#leaveFirstPair(id, reason);
+    await this.startShell(id);
+    const row = this.#going(id);
+    const { mspLparId } = row.record.destination;
+    if (row.ticket === null || mspLparId === null) throw new OlpmError("internal", "the second pair has no ticket or no mover");
+    return { ticket: row.ticket, peer: await this.openMover(id, mspLparId) };
+  }
+
+  /** Ends the process that had a part of the first pair's stream. Only then it is written down that the second pair carries: whatever process is found after that is the second pair's. */
+  async #leaveFirstPair(id: string, reason: string): Promise<void> {
+    const { record } = this.#going(id);
+    const { lparId } = record.destination;
+    const waiting = this.#waiting.of(id);
+    // What is complete, or handed over, is not the source's any more, whatever it says.
+    const assertReserved = () => {
+      if (isHandedOver(this.#going(id).record) || waiting.lost || waiting.closing || this.#heldBack(record) || this.#hypervisor.store.lpar(lparId)?.ownership.kind !== "reserved") throw TOO_LATE();
+    };
+    assertReserved();
+    if ((await this.#hypervisor.process(lparId)?.state().catch(() => "unknown" as const)) === "loaded") throw new OlpmError("wrong-state", "the partition's state is complete here");
+    waiting.changingPairs = true;
+    try {
+      assertReserved();
+      await this.#hypervisor.endProcess(lparId);
+      await waiting.watching;
+    } finally {
+      waiting.changingPairs = false;
+    }
+    assertReserved();
+    this.#hypervisor.log.warn({ migration_id: id, lpar: record.lparName, reason }, "the second pair of movers takes over");
+    const row = this.#records.get(id);
+    this.#records.put({ ...row, ticket: randomBytes(TICKET_BYTES).toString("base64url"), record: tookOver(row.record, { at: this.#records.now(), reason }) });
+    void this.#hypervisor.closeMover(record.destination.mspLparId, record.id, reason).catch((error: unknown) => this.#hypervisor.log.warn({ err: error, migration_id: id }, "the lost pair's mover could not be closed; it is tried again at the end"));
   }
 
   consoleLog(params: Params<SystemSystem, "handover.consoleLog">): void {

@@ -125,6 +125,10 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
       fromSource(params.id, caller);
       return destination.released(params, signal);
     },
+    "handover.secondPair": async (params, { caller }) => {
+      fromSource(params.id, caller);
+      return turns.take(params.id, () => destination.secondPair(params));
+    },
     "handover.facts": async ({ id, role }, { caller }) => {
       const record = records.find(id)?.record;
       if (record && ![record.source.system, record.destination.system].some((name) => caller === `system:${name}`)) throw new OlpmError("not-authorised", `${caller} takes no part in this migration`);

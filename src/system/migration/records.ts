@@ -3,6 +3,7 @@
  * Used by source.ts and destination.ts; the recorded phases are those of model/migration.ts.
  */
 import { OlpmError } from "../../kit/errors.js";
+import type { LparId } from "../../model/ids.js";
 import { MIGRATION_PHASES, type MigrationError, type MigrationPhase, type MigrationProgress, type MigrationRecord, type MigrationStatus } from "../../model/migration.js";
 import type { Hypervisor } from "../contract.js";
 import type { MigrationRow } from "../store.js";
@@ -18,6 +19,9 @@ export const asMigrationError = (error: OlpmError): MigrationError => ({ code: e
 
 /** What a person wants to know of a record beside its state. */
 export const detailOf = (record: MigrationRecord): string => [`phase ${record.phase}`, `status ${record.status}`, `console ${record.console}`, ...(record.error ? [record.error.message] : [])].join(", ");
+
+/** The Virtual I/O Servers of one side whose mover the migration has opened, or may have: a pair that was lost is closed with the one that took over. */
+export const moversOpened = ({ source, destination, redundant, takeOver }: MigrationRecord, role: "source" | "destination"): (LparId | null)[] => [(role === "source" ? source : destination).mspLparId, ...(takeOver && redundant ? [redundant[role].mspLparId] : [])];
 
 export class Records {
   readonly #hypervisor: Hypervisor;

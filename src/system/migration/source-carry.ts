@@ -6,7 +6,7 @@ import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { invariant } from "../../kit/invariant.js";
 import { delay } from "../../kit/wait.js";
 import type { LparId } from "../../model/ids.js";
-import type { MigrationRecord } from "../../model/migration.js";
+import { hasSecondPair, type MigrationRecord } from "../../model/migration.js";
 import { copyFailure, watchCopy, type CopyWatch } from "../../mobility/convergence.js";
 import type { Hypervisor } from "../contract.js";
 import type { OutgoingMigration } from "../qemu/contract.js";
@@ -15,9 +15,10 @@ import type { MigrationParts } from "./index.js";
 import type { PeerEndpoint } from "./peer.js";
 import type { Records } from "./records.js";
 import { processState } from "./source-facts.js";
+import { changePairs } from "./source-pair.js";
 import type { AfterRelease } from "./source-released.js";
 import type { RunningMigrations } from "./source-running.js";
-import { assertMover, endedHere, NOTHING_MOVED, STALL_MS_MAX, watchNeeds, type SourceContext } from "./source-watch.js";
+import { assertMover, endedHere, losePair, NOTHING_MOVED, STALL_MS_MAX, watchNeeds, type SourceContext } from "./source-watch.js";
 
 /** How often the record's progress is brought up to date. */
 const PROGRESS_MS = 150;
@@ -39,41 +40,61 @@ export class Carrier {
     this.#released = released;
   }
 
-  async carry(id: string, outgoing: OutgoingMigration, endpoint: PeerEndpoint): Promise<void> {
+  async carry(id: string, endpoint: PeerEndpoint): Promise<void> {
     const { record } = this.#records.enter(id, "copy");
     const log = this.#hypervisor.log.child({ migration_id: id, role: "source", lpar: record.lparName });
     const running = this.#running.of(id);
-    const { abort } = running;
     let sent: SentLog | undefined;
     let stoppedAt: number;
     const peer = this.#parts.connect(endpoint, log);
     try {
-      running.unwatch ??= watchNeeds(this.#context, record, abort);
-      sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, abort.signal);
-      await assertMover(this.#context, record);
-      await outgoing.begin();
-      ({ stoppedAt } = await this.#copy(id, outgoing, abort.signal));
-      // The partition stands still: the gates close while the phase is written.
-      const closing = this.#hypervisor.setGates(record.source.lparId, "closed");
-      closing.catch(() => undefined); // awaited below
-      this.#records.enter(id, "suspend");
-      await closing;
-      await this.#hypervisor.hold("suspend");
-      if (abort.signal.aborted) throw abort.signal.reason;
-      this.#release(id, record.source.lparId);
+      running.unwatch ??= watchNeeds(this.#context, record);
+      sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, running.abort.signal);
+      stoppedAt = await this.#copyAndRelease(id).catch(async (thrown: unknown) => {
+        const lost = running.pairLost.signal;
+        if (!lost.aborted || running.abort.signal.aborted || !hasSecondPair(this.#records.get(id).record)) throw thrown;
+        await changePairs(this.#context, this.#released, id, peer, toOlpmError(lost.reason, "carrying the state"));
+        return this.#copyAndRelease(id);
+      });
       log.info({ stoppedForMs: Math.round(this.#hypervisor.clock.now() - stoppedAt) }, "partition handed over to the destination");
     } catch (thrown) {
       const error = await this.#causeOf(record, thrown);
       log.warn({ err: error }, "migration failed before the hand-over; the partition runs on here");
       peer.close();
       this.#records.failing(id, error);
-      await this.#released.runHere(record, outgoing);
+      await this.#released.runHere(record, running.outgoing);
       return;
     } finally {
       running.unwatch?.();
     }
     await this.#hypervisor.hold("handOver");
-    await this.#released.decide(id, outgoing, peer, sent, stoppedAt);
+    await this.#released.decide(id, running.outgoing, peer, sent, stoppedAt);
+  }
+
+  /** Through the pair that the record names. Resolves when the partition is given away, with the time at which it stopped. @throws OlpmError why not: it is this side's */
+  async #copyAndRelease(id: string): Promise<number> {
+    const { record } = this.#records.get(id);
+    const { lparId } = record.source;
+    const running = this.#running.of(id);
+    const { outgoing } = running;
+    if (!outgoing) throw new OlpmError("wrong-state", "the mover must be opened before the copy begins");
+    const signal = AbortSignal.any([running.abort.signal, running.pairLost.signal]);
+    await assertMover(this.#hypervisor, record, signal).catch((thrown: unknown) => {
+      if (!signal.aborted) losePair(running, record, toOlpmError(thrown, "looking at the mover"));
+      throw thrown;
+    });
+    if (signal.aborted) throw signal.reason;
+    await outgoing.begin();
+    const { stoppedAt } = await this.#copy(id, outgoing, signal);
+    // The partition stands still: the gates close while the phase is written.
+    const closing = this.#hypervisor.setGates(lparId, "closed");
+    closing.catch(() => undefined); // awaited below
+    this.#records.enter(id, "suspend");
+    await closing;
+    await this.#hypervisor.hold("suspend");
+    if (signal.aborted) throw signal.reason;
+    this.#release(id, lparId);
+    return stoppedAt;
   }
 
   /** What ended the copy: the loss of QEMU's monitor is seen a moment before its end. */
@@ -129,7 +150,7 @@ export class Carrier {
       this.#records.progress(id, { ...progress, bytesOnLink: this.#running.of(id).bytesOnLink });
       const now = this.#hypervisor.clock.now();
       if (progress.bytesSent !== moved.bytes || (status !== "active" && status !== "setup")) moved = { bytes: progress.bytesSent, at: now };
-      else if (now - moved.at > STALL_MS_MAX) return giveUp(NOTHING_MOVED());
+      else if (now - moved.at > STALL_MS_MAX) return losePair(this.#running.of(id), this.#records.get(id).record, NOTHING_MOVED());
       if (status !== "active") continue;
       const next = watchCopy(watch, { at: now, ...progress }, this.#hypervisor.config.migration);
       watch = next.watch;

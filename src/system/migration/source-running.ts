@@ -5,6 +5,8 @@ import { isOpen, type Records } from "./records.js";
 /** What lives only as long as this process; the durable part is the record. */
 export interface Running {
   readonly abort: AbortController;
+  /** aborted when the pair of movers is lost and the second one may take over; that one has its own */
+  pairLost: AbortController;
   outgoing: OutgoingMigration | undefined;
   carrying: Promise<void> | undefined;
   bytesOnLink: number;
@@ -25,7 +27,7 @@ export class RunningMigrations {
   of(id: string): Running {
     let running = this.#running.get(id);
     if (!running) {
-      running = { abort: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined, alone: false };
+      running = { abort: new AbortController(), pairLost: new AbortController(), outgoing: undefined, carrying: undefined, bytesOnLink: 0, unwatch: undefined, alone: false };
       if (isOpen(this.#records.get(id))) this.#running.set(id, running);
     }
     return running;

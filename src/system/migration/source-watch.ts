@@ -2,10 +2,10 @@
 import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { abortError } from "../../kit/wait.js";
 import type { LparId } from "../../model/ids.js";
-import type { MigrationRecord } from "../../model/migration.js";
+import { hasSecondPair, type MigrationRecord } from "../../model/migration.js";
 import type { Hypervisor } from "../contract.js";
 import type { Records } from "./records.js";
-import type { RunningMigrations } from "./source-running.js";
+import type { Running, RunningMigrations } from "./source-running.js";
 
 /** What the parts of the source's side share. */
 export interface SourceContext {
@@ -22,8 +22,7 @@ const SEE_NETWORK = "Check the network between the mover service partitions and 
 export const NOTHING_MOVED = () => UNEXPECTED(`No byte moved between the hypervisors for ${STALL_MS_MAX / 1_000} s`, SEE_NETWORK);
 
 /** A mover that failed before it was watched, in an earlier life of this process, has told nobody, and QEMU would wait for it for ever. @throws OlpmError migration-failed */
-export async function assertMover({ hypervisor, running }: Pick<SourceContext, "hypervisor" | "running">, record: MigrationRecord): Promise<void> {
-  const { signal } = running.of(record.id).abort;
+export async function assertMover(hypervisor: Hypervisor, record: MigrationRecord, signal: AbortSignal): Promise<void> {
   const { movers } = await hypervisor.vios(mspOf(record)).client.call("vios.status", {}, { signal }).catch((cause: unknown) => {
     if (signal.aborted) throw abortError(signal);
     throw UNEXPECTED(`The mover service partition ${record.source.mspName ?? record.source.mspLparId} of ${hypervisor.config.name} does not answer: ${toOlpmError(cause, "asking it").message}`, "When it is in the state Error, activate it with chsysstate -r lpar -o on, then try again.");
@@ -32,13 +31,19 @@ export async function assertMover({ hypervisor, running }: Pick<SourceContext, "
   if (!mover || mover.state === "failed") throw new OlpmError("migration-failed", `The mover on ${record.source.mspName ?? "the source"} lost the stream before the copy began${mover ? `: ${mover.detail}` : ""}.`, { hsc: "HSCLA2CF", retryable: true });
 }
 
-/** Whatever the migration can not do without before the hand-over: its loss aborts the migration, with the reason. */
-export function watchNeeds({ hypervisor, records, running }: SourceContext, record: MigrationRecord, abort: AbortController): () => void {
+/** The pair of movers is lost: that ends the copy through it if the second pair may take over, else the migration. */
+export function losePair({ abort, pairLost }: Pick<Running, "abort" | "pairLost">, record: MigrationRecord, error: OlpmError): void {
+  (hasSecondPair(record) ? pairLost : abort).abort(error);
+}
+
+/** Whatever the migration can not do without before the hand-over: its loss aborts the copy or the migration, with the reason. */
+export function watchNeeds({ hypervisor, records, running }: SourceContext, record: MigrationRecord): () => void {
+  const { abort, pairLost } = running.of(record.id);
   const { lparId, mspName } = record.source;
   const mspId = mspOf(record);
   const { storage, fc } = hypervisor.view(lparId);
   const serving = new Set<number>([...storage, ...fc].map((mapping) => mapping.viosLparId));
-  const fail = (detail: string, action: string) => abort.abort(UNEXPECTED(detail, action));
+  const lose = (error: OlpmError) => losePair({ abort, pairLost }, record, error);
   const { name } = hypervisor.config;
   const now = () => hypervisor.clock.now();
   let copyingSince: number | undefined;
@@ -46,14 +51,18 @@ export function watchNeeds({ hypervisor, records, running }: SourceContext, reco
     hypervisor.vios(mspId).client.on("mover.changed", (state) => {
       if (state.id !== record.id || state.side !== "source") return;
       running.of(record.id).bytesOnLink = state.bytesOnLink;
-      if (state.state === "failed") fail(`The mover on ${mspName ?? mspId} lost the stream: ${state.detail}`, SEE_NETWORK);
+      if (state.state === "failed") lose(UNEXPECTED(`The mover on ${mspName ?? mspId} lost the stream: ${state.detail}`, SEE_NETWORK));
       // Before the copy nothing moves; in it something always does, or somebody who should read does not.
       if (records.get(record.id).record.phase !== "copy") copyingSince = undefined;
-      else if (Math.min(state.idleMs, now() - (copyingSince ??= now())) > STALL_MS_MAX) abort.abort(NOTHING_MOVED());
+      else if (Math.min(state.idleMs, now() - (copyingSince ??= now())) > STALL_MS_MAX) lose(NOTHING_MOVED());
     }),
     hypervisor.onViosLost((lost, reason) => {
       const role = lost === mspId ? `The mover service partition ${mspName ?? mspId} of ${name} was lost` : serving.has(lost) ? `A Virtual I/O Server that serves the partition on ${name} was lost` : undefined;
-      if (role !== undefined) fail(`${role}: ${reason.message}`, "Activate it with chsysstate -r lpar -o on, then try again.");
+      if (role === undefined) return;
+      const error = UNEXPECTED(`${role}: ${reason.message}`, "Activate it with chsysstate -r lpar -o on, then try again.");
+      // A server of the partition takes its disks along: another mover does not help.
+      if (serving.has(lost)) abort.abort(error);
+      else lose(error);
     }),
     hypervisor.onProcessLost((lost) => {
       if (lost === lparId) abort.abort(endedHere(hypervisor));

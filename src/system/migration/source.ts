@@ -20,22 +20,20 @@ import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
 import type { Hypervisor } from "../contract.js";
 import { layoutOf } from "../dlpar-plan.js";
 import { assertNotHeldBack } from "../held-back.js";
-import type { PartitionProcess } from "../qemu/contract.js";
 import type { MigrationRow } from "../store.js";
 import { removeFc } from "./fibre-channel.js";
 import { tellGuest } from "./guest.js";
 import { parkProcessors } from "./processors.js";
 import type { MigrationParts } from "./index.js";
 import type { PeerEndpoint } from "./peer.js";
-import { isHandedOver, type Records } from "./records.js";
+import { isHandedOver, moversOpened, type Records } from "./records.js";
 import { Carrier } from "./source-carry.js";
 import { sourceFacts } from "./source-facts.js";
+import { openPair } from "./source-pair.js";
 import { AfterRelease } from "./source-released.js";
 import { RunningMigrations } from "./source-running.js";
-import { endedHere, mspOf, watchNeeds, type SourceContext } from "./source-watch.js";
+import { endedHere, type SourceContext } from "./source-watch.js";
 
-/** No limit of our own: the link decides (bytes a second). */
-const RATE_MAX = 2 ** 39;
 /** How long a recovery waits for the destination's word before it says how far it is. */
 const LEARN_MS_MAX = 5_000;
 /** A little more than the guest's scripts get (guest.ts). */
@@ -78,6 +76,7 @@ export class SourceSide {
     if (operation !== undefined) throw new OlpmError("conflict", `Another operation (${operation}) is under way for partition ${row.definition.name}.`, { hsc: "OLPM-VP25", action: "Wait until it ends.", retryable: true });
     const busy = this.#records.open().filter((open) => open.record.type === params.type).length;
     if (busy >= hypervisor.config.migrationsMax) throw new OlpmError("limit-reached", `${hypervisor.config.name} already takes part in ${busy} migrations, its limit.`, { hsc: "OLPM-VG12", action: "Wait until one ends.", retryable: true });
+    if (params.redundant && (params.redundant.source.mspLparId === params.sourceMspLparId || params.redundant.destination.mspLparId === params.destination.mspLparId)) throw new OlpmError("invalid-argument", "The second pair of movers has a mover of the first one.");
     const now = this.#records.now();
     const msp = params.sourceMspLparId === null ? undefined : hypervisor.vioses().find((vios) => vios.lparId === params.sourceMspLparId);
     const record: MigrationRecord = {
@@ -101,6 +100,8 @@ export class SourceSide {
       stoppedMs: null,
       error: null,
       prediction: params.prediction,
+      redundant: params.redundant,
+      takeOver: null,
       revision: 0,
     };
     const stored = hypervisor.store.transaction(() => {
@@ -134,12 +135,7 @@ export class SourceSide {
   async openMover(id: string, ticket: string, peer: PeerEndpoint): Promise<void> {
     const { record } = this.#records.get(id);
     this.#assertGoesOn(record);
-    const running = this.#running.of(id);
-    const outgoing = (running.outgoing ??= await this.#process(record).prepareOutgoing({ policy: this.#hypervisor.config.migration, bytesPerSecondMax: RATE_MAX }));
-    const msp = this.#hypervisor.vios(mspOf(record));
-    running.unwatch ??= watchNeeds(this.#context, record, running.abort);
-    const { way } = await msp.client.call("mover.send", { id: record.id, ticket, channelSocket: outgoing.channelSocket, peer }, { signal: running.abort.signal });
-    this.#records.change(id, (now) => ({ ...now, way }));
+    await openPair(this.#context, record, ticket, peer);
   }
 
   /** Begins to carry and returns. Asked again it does nothing. */
@@ -150,7 +146,7 @@ export class SourceSide {
     this.#assertGoesOn(row.record);
     if (row.record.type === "active" && !running.outgoing) throw new OlpmError("wrong-state", "the mover must be opened before the copy begins");
     this.#records.put({ ...row, peer });
-    this.#keep(id, row.record.type === "inactive" ? this.#carrier.carryStopped(id, peer) : this.#carrier.carry(id, running.outgoing!, peer));
+    this.#keep(id, row.record.type === "inactive" ? this.#carrier.carryStopped(id, peer) : this.#carrier.carry(id, peer));
   }
 
   /** `error`: why, when it is not the operator who stops it. @throws OlpmError wrong-state OLPM-S01 after the hand-over, OLPM-S02 */
@@ -207,7 +203,7 @@ export class SourceSide {
   async closeMover(id: string): Promise<void> {
     const { record } = this.#records.get(id);
     await this.#running.find(id)?.outgoing?.close();
-    await this.#hypervisor.closeMover(record.source.mspLparId, record.id);
+    for (const msp of moversOpened(record, "source")) await this.#hypervisor.closeMover(msp, record.id);
   }
 
   /** What this side finds; `driven` is not known here. */
@@ -276,10 +272,5 @@ export class SourceSide {
     if (record.stopRequested) throw STOPPED();
     if (signal.aborted) throw abortError(signal);
     if (record.status !== "running") throw new OlpmError("wrong-state", "the migration is being undone");
-  }
-  #process(record: MigrationRecord): PartitionProcess {
-    const process = this.#hypervisor.process(record.source.lparId);
-    if (!process) throw new OlpmError("wrong-state", `Partition ${record.lparName} does not run.`, { hsc: "OLPM-P04" });
-    return process;
   }
 }
