@@ -20,11 +20,11 @@ export const PHASE_TABLE: Readonly<Record<MigrationPhase, { readonly happens: st
   },
   copy: {
     happens: "memory goes through the movers in rounds while the partition runs",
-    failure: "undone; the partition ran all the time",
+    failure: "a second pair of movers begins anew when the pair was lost; else undone. The partition ran all the time",
   },
   suspend: {
     happens: "the source stands still, its disks are flushed and its gates closed",
-    failure: "the gates open again and the partition goes on running on the source",
+    failure: "the gates open again and the partition goes on running on the source; then as in `copy`",
   },
   handOver: {
     happens: "the source writes, durably, that the next generation is the destination's: the point of no return",

@@ -87,6 +87,7 @@ export const MIGRATION_HISTORY: readonly Attribute<MigrationRecord>[] = [
   { name: "predicted_bytes", read: range((prediction) => prediction.bytes) },
   { name: "error", read: ({ error }) => (error === null ? undefined : (error.hsc ?? error.code)) },
   { name: "migration_id", read: ({ id }) => id, onlyAsked: true },
+  { name: "take_over", read: ({ takeOver }) => takeOver?.reason, onlyAsked: true },
 ];
 
 export const SYSTEM_MOBILITY: readonly Attribute<{ readonly remoteCapable: boolean }>[] = [{ name: "remote_lpar_mobility_capable", read: ({ remoteCapable }) => (remoteCapable ? "1" : "0") }];
