@@ -24,6 +24,7 @@ const TARGET = "naa.5005076801401234";
 const LUN_A = LunId.parse("naa.600507680140123400000000000000a1");
 const LUN_B = LunId.parse("naa.600507680140123400000000000000b2");
 const SLOT = SlotNumber.parse(10);
+const vlanProgram = path.resolve(process.env["OPENLPM_NATIVE"] ?? "native/build", "vlan");
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), "olpm-vios-"));
 const cleanups: (() => Promise<unknown> | unknown)[] = [];
 let san: San;
@@ -117,6 +118,7 @@ class ViosProcess {
       sea: [],
       mover: null,
       moverProgram: "none",
+      vlanProgram,
       silenceMs: 10_000,
       devices: { disks: [], adapters: [{ name: "vhost0", slot: SLOT, clientLparId: 3, clientSlot: 2 }], targets: [] },
       ...change,
@@ -493,7 +495,7 @@ test("a shared Ethernet adapter bridges the uplink at once and the trunk wheneve
   cleanups.push(() => runAny(["ip", "netns", "delete", ns]));
   await run([...inside, "ip", "link", "add", "up0", "type", "veth", "peer", "name", "lan0"]);
   await run([...inside, "ip", "address", "add", "10.77.0.2/24", "dev", "up0"]);
-  const sea = [{ name: "sea0", uplink: "up0", trunk: "tr0", vlanIds: [1], trunkSlot: SlotNumber.parse(5), trunkPriority: 1, address: "10.77.0.2", prefix: 24 }];
+  const sea = [{ name: "sea0", uplink: "up0", segments: [{ vlanId: 1, trunk: "tr0" }, { vlanId: 20, trunk: "tr1" }], trunkSlot: SlotNumber.parse(5), trunkPriority: 1, address: "10.77.0.2", prefix: 24 }];
   const start = () => ViosProcess.start("v5", { sea, san: { portals: [], initiatorName: "iqn.2026-01.test:v5" } }, inside);
   const masterOf = async (name: string) => (JSON.parse(await run([...inside, "ip", "-j", "link", "show", "dev", name])) as { master?: string }[])[0]?.master;
   const addresses = async (name: string) => run([...inside, "ip", "-4", "-br", "address", "show", "dev", name]);
@@ -503,8 +505,21 @@ test("a shared Ethernet adapter bridges the uplink at once and the trunk wheneve
   assert.match(await addresses("sea0"), /10\.77\.0\.2\/24/);
   assert.doesNotMatch(await addresses("up0"), /10\.77/);
   await run([...inside, "ip", "link", "add", "tr0", "type", "veth", "peer", "name", "sw0"]);
-  const bridged = async () => ((await masterOf("tr0")) === "sea0" ? true : undefined);
+  await run([...inside, "ip", "link", "add", "tr1", "type", "veth", "peer", "name", "sw1"]);
+  const bridged = async () => ((await masterOf("tr0")) === "sea0" && (await masterOf("tr1")) === "sea0-20" ? true : undefined);
   await until(bridged, { what: "the trunk is bridged", deadlineMs: 5_000 });
+  // A frame of VLAN 20 from the virtual switch comes out of the uplink's other end with its tag, and without one there is another LAN.
+  await run([...inside, "ip", "link", "set", "dev", "sw0", "up"]);
+  await run([...inside, "ip", "link", "set", "dev", "sw1", "up"]);
+  await run([...inside, "ip", "link", "add", "c20", "type", "veth", "peer", "name", "d20"]);
+  for (const name of ["lan0", "c20", "d20"]) await run([...inside, "ip", "link", "set", "dev", name, "up"]);
+  const heard = async (name: string) => (JSON.parse(await run([...inside, "ip", "-j", "-s", "link", "show", "dev", name])) as { stats64: { rx: { packets: number } } }[])[0]!.stats64.rx.packets;
+  await run([...inside, vlanProgram, "lan0", "20=d20"]);
+  await run([...inside, "ip", "address", "add", "10.77.20.1/24", "dev", "sw1"]);
+  const quiet = await heard("c20");
+  await runAny([...inside, "ping", "-c", "1", "-W", "1", "10.77.20.9"]);
+  assert.ok((await heard("c20")) > quiet, "the request for the address is on the LAN's VLAN 20");
+  await run([...inside, "ip", "link", "set", "dev", "sw0", "down"]);
   await first.end("SIGKILL");
 
   const second = await start();
@@ -516,9 +531,9 @@ test("a shared Ethernet adapter bridges the uplink at once and the trunk wheneve
   await until(async () => ((await state()) === "BACKUP" ? true : undefined), { what: "a trunk whose other end is down carries nothing", deadlineMs: 5_000 });
   await run([...inside, "ip", "link", "set", "dev", "sw0", "up"]);
   await until(async () => ((await state()) === "PRIMARY" ? true : undefined), { what: "it carries the traffic when that end is up", deadlineMs: 5_000 });
-  assert.match((await second.command("entstat", "ent1")).stdout, /ETHERNET STATISTICS \(ent1\)[\s\S]*Active: True/);
+  assert.match((await second.command("entstat", "ent1")).stdout, /ETHERNET STATISTICS \(ent1\)[\s\S]*Active: True[\s\S]*Port VLAN ID: 1\nVLAN Tag IDs: 20\n/);
   assert.match((await second.command("lstcpip", "-num")).stdout, /^en2 +1500 +10\.77\.0 +10\.77\.0\.2 /m);
   assert.match((await second.command("lsmap", "-all", "-net", "-fmt", ":")).stdout, /^ent1:U[^:]*-C5-T1:ent2:ent0:Available: $/m);
   assert.equal(await second.end("SIGTERM"), 0);
-  assert.notEqual((await runAny([...inside, "ip", "link", "show", "dev", "sea0"])).code, 0);
+  for (const name of ["sea0", "sea0-20", "sea0v20"]) assert.notEqual((await runAny([...inside, "ip", "link", "show", "dev", name])).code, 0, name);
 });

@@ -137,7 +137,7 @@ async function systemPlace(lab: Lab, system: System, here: readonly FoundPartiti
   if (guests !== here.length) wrong.push(`${system.name} has ${guests} QEMU processes for ${here.length} partitions`);
   for (const program of programs) if (!/^qemu-system/.test(program) && program !== "openlpm system") wrong.push(`${system.name} has a process ${program}`);
   if (!programs.includes("openlpm system")) wrong.push(`${system.name} has no system process`);
-  const taps = links.stdout.split("\n").map((line) => line.split(/[\s@]/)[0]!).filter((link) => /^t\d+s\d+$/.test(link));
+  const taps = links.stdout.split("\n").map((line) => line.split(/[\s@]/)[0]!).filter((link) => /^t\d+s\d+(v\d+)?$/.test(link));
   wrong.push(...taps.filter((tap) => !here.some((one) => tap.startsWith(`t${one.dir.slice(1)}s`))).map((tap) => `${system.name} has the tap ${tap} of no process`));
   const others = lab.systems.filter((one) => one !== system).map((one) => `${one.lanAddress}:${SYSTEM_PORT}`);
   wrong.push(...connections.stdout.split("\n").filter((line) => others.includes(line.trim().split(/\s+/)[3] ?? "")).map((line) => `${system.name} has a connection to another system: ${line.trim()}`));

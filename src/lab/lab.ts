@@ -46,7 +46,7 @@ export async function upLab(options: { readonly name: string; readonly descripti
     fs.mkdirSync(plan.stateDir, { recursive: true, mode: 0o700 });
     fs.mkdirSync(plan.runDir, { recursive: true, mode: 0o711 });
     fs.writeFileSync(path.join(plan.stateDir, "lab.json"), JSON.stringify(plan, null, 2), { mode: 0o600 });
-    await wire(plan);
+    await wire(plan, env.nativeDir);
     await makeCertificates(plan);
     const san = await startSan(plan);
     fs.writeFileSync(path.join(plan.runDir, "san.json"), JSON.stringify(san), { mode: 0o600 });

@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { OlpmError } from "../kit/errors.js";
 import { run } from "../kit/run.js";
+import { formatPair } from "../console/grammar/record.js";
 import type { Lab, Say } from "./lab.js";
 import { Operator } from "./operator.js";
 import { partitionAddress, PREFIX } from "./plan.js";
@@ -29,6 +30,10 @@ export interface PartitionOptions {
   /** files put into the partition before it starts: path in it and mode */
   readonly files?: readonly { readonly path: string; readonly content: string; readonly mode: number }[];
   readonly activate?: boolean;
+  /** virtual Ethernet adapters as a profile has them, elements of the list; without it one on VLAN 1 */
+  readonly ethernet?: readonly string[];
+  /** addresses beside the one on VLAN 1: `eth1=10.9.20.100/24 eth0.30=10.9.30.100/24` (docs/image.md) */
+  readonly networks?: string;
   /** index of a LUN that is masked to the partition and reached by virtual Fibre Channel, beside the root by virtual SCSI */
   readonly fc?: number;
   readonly say: Say;
@@ -47,12 +52,12 @@ export async function createPartition(lab: Lab, options: PartitionOptions): Prom
   if (!lun) throw new OlpmError("invalid-argument", `the laboratory has no LUN ${options.lun}`);
   const address = partitionAddress(options.lun);
   say(`writing the root file system of ${name} to LUN ${lun.id}`);
-  await fillLun(lab, lun.file, { name, address, files: options.files ?? [] });
+  await fillLun(lab, lun.file, { name, address, networks: options.networks ?? "", files: options.files ?? [] });
   const operator = new Operator(lab, { say });
   const vios = options.vios ?? "vios1";
   const viosSlot = 10 + options.lun;
   const max = options.memoryMb * 2;
-  await operator.type(`mksyscfg -r lpar -m ${system} -i "${profile({ name, vios, viosSlot, memoryMb: options.memoryMb, max, fcSlot: options.fc === undefined ? null : 30 + options.fc })}"`);
+  await operator.type(`mksyscfg -r lpar -m ${system} -i "${escaped(profile({ name, vios, viosSlot, memoryMb: options.memoryMb, max, ethernet: options.ethernet ?? [`${CLIENT_ETHERNET_SLOT}/0/1//0/1`], fcSlot: options.fc === undefined ? null : 30 + options.fc }))}"`);
   await operator.type(`chhwres -r virtualio -m ${system} -o a -p ${vios} --rsubtype scsi -s ${viosSlot} -a "adapter_type=server,remote_lpar_name=${name},remote_slot_num=${CLIENT_SCSI_SLOT}"`);
   const vhost = await adapterName(operator, system, vios, viosSlot);
   await operator.type(`viosvrcmd -m ${system} -p ${vios} -c "mkvdev -vdev hdisk${options.lun} -vadapter ${vhost}"`);
@@ -71,14 +76,18 @@ export async function bootPartition(lab: Lab, partition: LabPartition, say: Say)
   say(`the partition runs and its database answers after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
 }
 
-const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number; readonly fcSlot: number | null }): string =>
+const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number; readonly ethernet: readonly string[]; readonly fcSlot: number | null }): string =>
   [
     `name=${p.name},profile_name=default,lpar_env=aixlinux`,
     `min_mem=256,desired_mem=${p.memoryMb},max_mem=${p.max}`,
     "proc_mode=shared,min_procs=1,desired_procs=1,max_procs=2,min_proc_units=0.1,desired_proc_units=0.5,max_proc_units=1.0,sharing_mode=uncap,uncap_weight=128",
-    `max_virtual_slots=20,virtual_scsi_adapters=${CLIENT_SCSI_SLOT}/client//${p.vios}/${p.viosSlot}/1,virtual_eth_adapters=${CLIENT_ETHERNET_SLOT}/0/1//0/1`,
+    `max_virtual_slots=20,virtual_scsi_adapters=${CLIENT_SCSI_SLOT}/client//${p.vios}/${p.viosSlot}/1`,
+    formatPair("virtual_eth_adapters", p.ethernet),
     ...(p.fcSlot === null ? [] : [`virtual_fc_adapters=${CLIENT_FC_SLOT}/client//${p.vios}/${p.fcSlot}//1`]),
   ].join(",");
+
+/** Inside double quotes of a command line. */
+const escaped = (text: string): string => text.replaceAll('"', '\\"');
 
 /** The server adapter and its port, and what the SAN's administrator does: the LUN is shown to both WWPNs that the managed system made. */
 async function addFibreChannel(lab: Lab, operator: Operator, p: { readonly name: string; readonly system: string; readonly vios: string; readonly viosSlot: number; readonly lun: number; readonly say: Say }): Promise<void> {
@@ -105,7 +114,7 @@ async function adapterName(operator: Operator, system: string, vios: string, slo
 }
 
 /** Copies the golden root into the LUN in place (the SAN has it open) and puts the partition's own files into it, without mounting. */
-export async function fillLun(lab: Lab, file: string, what: { readonly name: string; readonly address: string; readonly files: NonNullable<PartitionOptions["files"]> }): Promise<void> {
+export async function fillLun(lab: Lab, file: string, what: { readonly name: string; readonly address: string; readonly networks?: string; readonly files: NonNullable<PartitionOptions["files"]> }): Promise<void> {
   await run(["cp", "--sparse=always", path.join(lab.environment.imageDir, "root.img"), file], { deadlineMs: 120_000 });
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "olpm-part-"));
   try {
@@ -114,7 +123,7 @@ export async function fillLun(lab: Lab, file: string, what: { readonly name: str
       fs.writeFileSync(local, content);
       await run(["debugfs", "-w", "-f", "-", file], { input: `rm ${target}\nwrite ${local} ${target}\nsif ${target} mode 0100${mode.toString(8)}\n` });
     };
-    await put("/etc/openlpm/partition.conf", `NAME=${what.name}\nADDRESS=${what.address}\nPREFIX=${PREFIX}\n`, 0o644);
+    await put("/etc/openlpm/partition.conf", `NAME=${what.name}\nADDRESS=${what.address}\nPREFIX=${PREFIX}\nNETWORKS="${what.networks ?? ""}"\n`, 0o644);
     for (const one of what.files) await put(one.path, one.content, one.mode);
   } finally {
     fs.rmSync(dir, { recursive: true, force: true });

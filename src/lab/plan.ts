@@ -1,10 +1,14 @@
 /** What a laboratory consists of: names, addresses, places. Pure: the same description gives the same plan. */
 import path from "node:path";
 import { z } from "zod";
+import { VlanId } from "../model/ids.js";
 import { ConvergencePolicy } from "../model/migration.js";
 
 export const LabName = z.string().regex(/^[a-z][a-z0-9-]{0,11}$/, "a laboratory's name has 1 to 12 characters: a letter, then letters, digits and -");
 
+/** A shared Ethernet adapter of each Virtual I/O Server of a system: the first VLAN is without tags on its cable to the LAN, the others with them. */
+const NetworkDescription = z.object({ vswitch: z.string().default("ETHERNET0"), vlanIds: z.array(VlanId.max(254)).min(1) });
+const NETWORKS = [{ vswitch: "ETHERNET0", vlanIds: [VlanId.parse(1)] }];
 const ViosDescription = z.object({ name: z.string(), msp: z.boolean().default(true), moverTrusted: z.array(z.string()).default([]) });
 const SystemDescription = z.object({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,11}$/),
@@ -14,6 +18,7 @@ const SystemDescription = z.object({
   processors: z.number().int().min(1).default(8),
   /** how its copies come to their end; docs/operate.md */
   migration: ConvergencePolicy.default(ConvergencePolicy.parse({})),
+  networks: z.array(NetworkDescription).min(1).max(4).default(NETWORKS),
   vioses: z.array(ViosDescription).min(1).max(4).default([{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }]),
 });
 const SYSTEMS_MAX = 8;
@@ -23,8 +28,8 @@ const [LAB_UIDS, UIDS] = [1_900_000_000, 128];
 /** The file of `lab up --config`; docs/laboratory.md explains it. */
 export const LabDescription = z.object({
   systems: z.array(SystemDescription).min(1).max(SYSTEMS_MAX).default([
-    { name: "ms01", typeModel: "9009-42A", serial: "7800A01", memoryMb: 8192, processors: 8, migration: ConvergencePolicy.parse({}), vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
-    { name: "ms02", typeModel: "9009-42A", serial: "7800A02", memoryMb: 8192, processors: 8, migration: ConvergencePolicy.parse({}), vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
+    { name: "ms01", typeModel: "9009-42A", serial: "7800A01", memoryMb: 8192, processors: 8, migration: ConvergencePolicy.parse({}), networks: NETWORKS, vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
+    { name: "ms02", typeModel: "9009-42A", serial: "7800A02", memoryMb: 8192, processors: 8, migration: ConvergencePolicy.parse({}), networks: NETWORKS, vioses: [{ name: "vios1", msp: true, moverTrusted: [] }, { name: "vios2", msp: true, moverTrusted: [] }] },
   ]),
   consoles: z.array(z.object({ name: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/) })).min(1).max(4).default([{ name: "hmc1" }]),
   luns: z.number().int().min(1).max(64).default(8),
@@ -42,6 +47,9 @@ export const SAN_ADDRESS = "10.9.1.1";
 export const SAN_PORT = 3260;
 export const SYSTEM_PORT = 4410;
 export const MOVER_PORT = 4420;
+/** A segment of the LAN for each VLAN: its bridge in the namespace `lan`, and the address there. */
+export const lanSegment = (vlanId: number): { readonly bridge: string; readonly address: string } => (vlanId === 1 ? { bridge: "lan0", address: LAN_ADDRESS } : { bridge: `lan${vlanId}`, address: `10.9.${vlanId}.1` });
+export const vlansOf = ({ systems }: Pick<LabPlan, "systems">): number[] => [...new Set([1, ...systems.flatMap((system) => system.networks.flatMap((one) => one.vlanIds))])];
 export const partitionAddress = (lun: number): string => `10.9.0.${100 + lun}`;
 
 export interface ViosPlan {
@@ -64,6 +72,7 @@ export interface SystemPlan {
   readonly processors: number;
   readonly migration: ConvergencePolicy;
   readonly partitionUids: { readonly first: number; readonly count: number };
+  readonly networks: LabDescription["systems"][number]["networks"];
   readonly namespace: string;
   readonly lanAddress: string;
   readonly stateDir: string;

@@ -6,6 +6,7 @@ import path from "node:path";
 import { OlpmError } from "../kit/errors.js";
 import { identify, isAlive, killAndWait, type ProcessIdentity } from "../kit/proc.js";
 import { until } from "../kit/wait.js";
+import { SlotNumber } from "../model/ids.js";
 import { tlsFiles } from "../wire/certificates.js";
 import { configText, writePrivate } from "../wire/config-file.js";
 import { ConsoleConfig } from "../wire/console-config.js";
@@ -51,7 +52,7 @@ function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): Syst
     processors: system.processors,
     image: { kernel: path.join(env.imageDir, "vmlinux"), initrd: path.join(env.imageDir, "initrd.gz") },
     accelerator: "auto",
-    vswitches: ["ETHERNET0"],
+    vswitches: [...new Set(system.networks.map((one) => one.vswitch))],
     migrationsMax: 8,
     migration: system.migration,
     partitionUids: system.partitionUids,
@@ -67,7 +68,7 @@ function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): Syst
       uplink: "lan0",
       address: vios.lanAddress,
       prefix: PREFIX,
-      sea: { vswitch: "ETHERNET0", vlanIds: [1 as never], trunkSlot: 2 as never, trunkPriority: vios.trunkPriority },
+      sea: system.networks.map(({ vswitch, vlanIds }, at) => ({ vswitch, vlanIds: [...vlanIds], trunkSlot: SlotNumber.parse(2 + at), trunkPriority: vios.trunkPriority, uplink: at === 0 ? null : `lan${at}` })),
       msp: vios.msp,
       moverPort: MOVER_PORT,
       moverConcurrentMax: 4,

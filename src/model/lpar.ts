@@ -57,6 +57,16 @@ export const VirtualEthernetAdapter = z.object({
 });
 export type VirtualEthernetAdapter = z.infer<typeof VirtualEthernetAdapter>;
 
+/** As on POWER hypervisors (max_vlans_per_port). */
+export const ADDITIONAL_VLANS_MAX = 20;
+/** What is wrong with an adapter's VLANs: those beside its own one need tags, and each is there once. */
+export function whyNotVlans({ ieee, portVlanId, additionalVlanIds }: Pick<VirtualEthernetAdapter, "ieee" | "portVlanId" | "additionalVlanIds">): string | null {
+  if (additionalVlanIds.length > 0 && !ieee) return "additional VLANs need an IEEE 802.1Q adapter (1)";
+  if (additionalVlanIds.length > ADDITIONAL_VLANS_MAX) return `an adapter has at most ${ADDITIONAL_VLANS_MAX} additional VLANs`;
+  const twice = [portVlanId, ...additionalVlanIds].find((one, index, all) => all.indexOf(one) !== index);
+  return twice === undefined ? null : `VLAN ${twice} is there twice`;
+}
+
 /** What a partition has or would get when activated with a profile. min <= desired <= max is checked at the door and by the system. */
 export const ResourceConfig = z.object({
   memory: z.object({ minBytes: z.number().int(), desiredBytes: z.number().int(), maxBytes: z.number().int() }),

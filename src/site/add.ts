@@ -26,7 +26,7 @@ export async function runAdd(argv: readonly string[]): Promise<number> {
   }
   const text = words.needed("--vios");
   const config = readConfigFile(SYSTEM_CONFIG_FILE, SystemConfig, { of: "a managed system", verb: "join" });
-  const hardware = viosHardware(config.name, text, { lparId: await freeId(config), trunkPriority: 1 + Math.max(0, ...config.vioses.map((one) => one.sea.trunkPriority)) });
+  const hardware = viosHardware(config.name, text, { lparId: await freeId(config), trunkPriority: 1 + Math.max(0, ...config.vioses.flatMap((one) => one.sea.map((sea) => sea.trunkPriority))) });
   const parsed = SystemConfig.safeParse({ ...config, vioses: [...config.vioses, hardware] });
   if (!parsed.success) throw new OlpmError("invalid-argument", parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "), { action: "openlpm add --help explains the keys." });
   const added = parsed.data.vioses.at(-1)!;

@@ -127,7 +127,7 @@ function systemLooks(config: SystemConfig): Look[] {
     ],
     ["accounts of partitions", () => accounts(config)],
     ["partition image", () => there(config.image.kernel, config.image.initrd)],
-    ["native programs", () => there(...["mover", "channel"].map((name) => path.join(config.nativeDir, name)))],
+    ["native programs", () => there(...["mover", "channel", "vlan"].map((name) => path.join(config.nativeDir, name)))],
     ...config.vioses.flatMap((vios): Look[] => [
       [`adapters of ${vios.name}`, () => adapters(vios)],
       [`process of ${vios.name}`, () => viosRuns(config, vios)],

@@ -12,7 +12,7 @@ test("a Virtual I/O Server from its pairs", () => {
   const { vioses } = config("--vios", `${VIOS},san=eno3,san-kind=macvlan,san-address=198.51.100.21/24`, "--vios", `${VIOS.replace("vios1", "vios2").replace("3260", "3260+198.51.100.2:3260")},kind=bridge,initiator=iqn.2020-01.x:y`);
   const [first, second] = vioses;
   assert.deepEqual(first!.interfaces.map(({ name, from, kind, address }) => [name, from, kind, address]), [["lan0", "eno2", "move", null], ["san0", "eno3", "macvlan", "198.51.100.21/24"]]);
-  assert.deepEqual([first!.address, first!.prefix, first!.san.initiatorName, first!.namespace, first!.sea.trunkPriority], ["192.0.2.21", 24, "iqn.2026-01.org.openlpm:ms01.vios1", "openlpm-vios1", 1]);
+  assert.deepEqual([first!.address, first!.prefix, first!.san.initiatorName, first!.namespace, first!.sea[0]!.trunkPriority], ["192.0.2.21", 24, "iqn.2026-01.org.openlpm:ms01.vios1", "openlpm-vios1", 1]);
   assert.deepEqual([second!.interfaces.length, second!.interfaces[0]!.kind, second!.san.portals, second!.san.initiatorName, second!.lparId], [1, "bridge", ["198.51.100.1:3260", "198.51.100.2:3260"], "iqn.2020-01.x:y", 2]);
   assert.ok(config().memoryBytes >= 2 ** 28 && config().processors >= 1);
 });

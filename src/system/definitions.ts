@@ -2,9 +2,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { z } from "zod";
 import { OlpmError } from "../kit/errors.js";
-import { LparId as LparIdSchema, MacAddress, SlotNumber, type LparId, type WwpnPair } from "../model/ids.js";
+import { LparId as LparIdSchema, MacAddress, type LparId, type WwpnPair } from "../model/ids.js";
 import { lparCan, type LparAction } from "../model/lpar-can.js";
-import type { LparView, Profile, ResourceConfig, VirtualEthernetAdapter, VirtualFcAdapter } from "../model/lpar.js";
+import { whyNotVlans, type LparView, type Profile, type ResourceConfig, type VirtualEthernetAdapter, type VirtualFcAdapter } from "../model/lpar.js";
 import { bytesToMb } from "../model/units.js";
 import type { Params } from "../wire/rpc.js";
 import type { ConsoleSystem } from "../wire/console-system.js";
@@ -14,6 +14,7 @@ import { withTurns } from "./fibre-channel.js";
 import { LPARS_MAX } from "./accounting.js";
 import type { SystemHypervisor } from "./hypervisor.js";
 import type { LparRow } from "./store.js";
+import { plugOf } from "./trunks.js";
 import { WwpnPool } from "./wwpns.js";
 
 const PROFILES_MAX = 32;
@@ -32,14 +33,13 @@ export class Definitions {
     this.wwpns = new WwpnPool(hypervisor.store);
   }
 
-  /** The partitions of the VIOSes that the configuration names, made at the first start. @throws OlpmError invalid-argument when a client has the ID */
+  /** The partitions of the VIOSes that the configuration names, made at the first start; their trunk adapters are the configuration's at each. @throws OlpmError invalid-argument when a client has the ID */
   defineVioses(): void {
     const { store, config } = this.#hypervisor;
     for (const hardware of config.vioses) {
       const row = store.lpar(hardware.lparId);
       if (row && row.definition.environment !== "vioserver") throw new OlpmError("invalid-argument", `The configuration gives the Virtual I/O Server ${hardware.name} the partition ID ${hardware.lparId}, which partition ${row.definition.name} has.`, { action: "Give it another one (vioses[].lparId)." });
-      if (row) continue;
-      store.putLpar(viosRow(hardware));
+      store.putLpar(row ? withTrunkAdapters(row, trunkAdapters(hardware)) : viosRow(hardware));
     }
   }
 
@@ -157,8 +157,8 @@ export class Definitions {
     const put = (current: ResourceConfig | null) => this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current } }));
     put(checked);
     if (!this.#hypervisor.process(lparId)) return;
-    const { network, vswitches } = this.#hypervisor;
-    const join = (adapter: VirtualEthernetAdapter) => network.rejoin(lparId, adapter.slot, vswitches.get(adapter.vswitch).id, adapter.portVlanId);
+    const hypervisor = this.#hypervisor;
+    const join = (adapter: VirtualEthernetAdapter) => hypervisor.network.rejoin(plugOf(hypervisor, lparId, adapter));
     try {
       await join(value);
     } catch (error) {
@@ -166,6 +166,23 @@ export class Definitions {
       await join(before).catch((again: unknown) => this.#hypervisor.log.error({ err: again, slot: before.slot }, "the VLAN of an adapter could not be put back"));
       throw error;
     }
+  }
+
+  /** A switch that gets another name takes its adapters along. @throws OlpmError conflict: the configuration or a migration holds on to the name */
+  putSwitch(wanted: Request<"vswitch.put">): void {
+    const { store, config, vswitches } = this.#hypervisor;
+    const { name, newName } = wanted;
+    if (newName === undefined || newName === name) return vswitches.put(wanted);
+    const vios = config.vioses.find((one) => one.sea.some((sea) => sea.vswitch === name));
+    if (vios) throw new OlpmError("conflict", `The virtual switch ${name} is bridged by the Virtual I/O Server ${vios.name}, by the managed system's configuration.`, { action: "Change vioses[].sea there, or keep the name." });
+    const renamed = (resources: ResourceConfig): ResourceConfig => ({ ...resources, ethernet: resources.ethernet.map((adapter) => (adapter.vswitch === name ? { ...adapter, vswitch: newName } : adapter)) });
+    const users = store.lpars().filter(({ definition }) => [definition.current, ...definition.profiles.map((one) => one.resources)].some((one) => one?.ethernet.some((adapter) => adapter.vswitch === name)));
+    const moving = users.find((row) => row.migrationId !== null);
+    if (moving) throw new OlpmError("conflict", `The virtual switch ${name} is used by partition ${moving.definition.name}, which is taking part in a migration.`, { hsc: "OLPM-P02", action: "Wait until it ends, or stop it with migrlpar -o s." });
+    store.transaction(() => {
+      vswitches.put(wanted);
+      for (const { lparId } of users) this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current: row.definition.current && renamed(row.definition.current), profiles: row.definition.profiles.map((one) => ({ ...one, resources: renamed(one.resources) })) } }));
+    });
   }
 
   async removeAdapter({ lparId, slot, force }: Request<"adapter.remove">): Promise<void> {
@@ -235,8 +252,10 @@ export class Definitions {
     for (const adapter of resources.ethernet) vswitches.get(adapter.vswitch);
     const trunk = resources.ethernet.find((one) => one.trunkPriority > 0);
     if (trunk && this.#hypervisor.store.lpar(lparId)?.definition.environment !== "vioserver") throw new OlpmError("unsupported", `The adapter in slot ${trunk.slot} can not be a trunk adapter: those belong to Virtual I/O Servers.`, { action: "Give it the trunk priority 0." });
-    const tagged = resources.ethernet.find((one) => one.additionalVlanIds.length > 0);
-    if (tagged) throw new OlpmError("unsupported", `The adapter in slot ${tagged.slot} can not have additional VLANs: a virtual switch of this platform carries the frames of an adapter's own VLAN only.`, { action: "Give each VLAN an adapter of its own." });
+    for (const adapter of resources.ethernet) {
+      const wrong = whyNotVlans(adapter);
+      if (wrong !== null) throw new OlpmError("invalid-argument", `The adapter in slot ${adapter.slot} is not valid: ${wrong}.`);
+    }
     this.#assertFreeWwpns(resources, lparId);
     const fc = resources.fc.map((adapter) => (adapter.role === "client" ? { ...adapter, wwpns: adapter.wwpns ?? this.#wwpnsFor(adapter, lparId) } : adapter));
     return { ...profile, resources: { ...resources, fc, ethernet: resources.ethernet.map((adapter) => ({ ...adapter, mac: adapter.mac ?? this.#macFor(adapter, lparId) })) } };
@@ -287,11 +306,17 @@ function profileOf(view: LparView, name: string): Profile {
   return found;
 }
 
+const trunkAdapters = ({ sea }: ViosHardware): VirtualEthernetAdapter[] => sea.map((one) => ({ slot: one.trunkSlot, ieee: true, portVlanId: one.vlanIds[0]!, additionalVlanIds: one.vlanIds.slice(1), trunkPriority: one.trunkPriority, required: true, vswitch: one.vswitch, mac: null }));
+
+function withTrunkAdapters(row: LparRow, ethernet: VirtualEthernetAdapter[]): LparRow {
+  const profiles = row.definition.profiles.map((profile) => ({ ...profile, resources: { ...profile.resources, ethernet } }));
+  return { ...row, definition: { ...row.definition, profiles, current: row.definition.current && { ...row.definition.current, ethernet } } };
+}
+
 function viosRow(hardware: ViosHardware): LparRow {
   const memory = { minBytes: VIOS_MEMORY_BYTES, desiredBytes: VIOS_MEMORY_BYTES, maxBytes: VIOS_MEMORY_BYTES };
   const proc = { mode: "shared", minProcs: 1, desiredProcs: 1, maxProcs: 1, minUnits: VIOS_UNITS, desiredUnits: VIOS_UNITS, maxUnits: 100, sharingMode: "uncap", uncapWeight: 255 } as const;
-  const ethernet = [{ slot: SlotNumber.parse(hardware.sea.trunkSlot), ieee: true, portVlanId: hardware.sea.vlanIds[0]!, additionalVlanIds: hardware.sea.vlanIds.slice(1), trunkPriority: hardware.sea.trunkPriority, required: true, vswitch: hardware.sea.vswitch, mac: null }];
-  const resources: ResourceConfig = { memory, proc, maxVirtualSlots: 200, scsi: [], ethernet, fc: [], bootMode: "norm", compatMode: "default" };
+  const resources: ResourceConfig = { memory, proc, maxVirtualSlots: 200, scsi: [], ethernet: trunkAdapters(hardware), fc: [], bootMode: "norm", compatMode: "default" };
   const settings = { autoStart: true, availPriority: 191, description: "", keylock: "norm" as const, allowPerfCollection: false, migrationDisabled: false, syncCurrProfile: false, timeRef: false, msp: hardware.msp };
   return {
     lparId: LparIdSchema.parse(hardware.lparId),

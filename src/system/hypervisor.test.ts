@@ -42,7 +42,7 @@ async function system(t: TestContext, found: { uuid?: string; state?: ProcessSta
     end: async () => void did.push("end"),
     on: (event: string, listener: () => void) => (event === "exit" && exits.push(listener), () => undefined),
   } as unknown as PartitionProcess;
-  const config = { name: "ms01", runDir: dir, stateDir: dir, holdDir: null, namespace: null, vswitches: ["ETHERNET0"], vioses: [], viosSilenceMs: 1_000, memoryBytes: 2 ** 34, processors: 8 } as unknown as SystemConfig;
+  const config = { name: "ms01", runDir: dir, stateDir: dir, holdDir: null, namespace: null, vswitches: ["ETHERNET0"], vioses: [], viosSilenceMs: 1_000, nativeDir: dir, memoryBytes: 2 ** 34, processors: 8 } as unknown as SystemConfig;
   const adopt = async (place: string) => (found !== undefined && [`p${ID}`, ...places].includes(path.basename(place)) ? process : undefined);
   const hypervisor = new SystemHypervisor({ config, store, log: silentLogger, factory: { start: async () => process, adopt }, accelerator: { accelerator: "tcg", reason: "" } });
   const asked: Asked[] = [];

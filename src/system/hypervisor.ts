@@ -32,7 +32,7 @@ import type { LparRow, Store } from "./store.js";
 import { Terminals } from "./terminals.js";
 import { Operations } from "./operations.js";
 import { lparView, type LparFacts } from "./views.js";
-import { arrangeTrunks, trunkOf } from "./trunks.js";
+import { arrangeTrunks, trunksOf } from "./trunks.js";
 import { isLost, ViosSupervisor } from "./vioses.js";
 import { VirtualSwitches } from "./vswitches.js";
 
@@ -75,8 +75,8 @@ export class SystemHypervisor implements Hypervisor {
     this.accelerator = options.accelerator;
     this.processes = new Processes(this, options.factory);
     this.#faultHolds = new Holds(options.config.holdDir, options.log);
-    this.network = new Network(options.config.namespace, options.log);
-    this.vswitches = new VirtualSwitches(options.store, options.config.vswitches);
+    this.network = new Network({ namespace: options.config.namespace, vlanProgram: path.join(options.config.nativeDir, "vlan") }, options.log);
+    this.vswitches = new VirtualSwitches(options.store, options.config.vswitches, options.config.vioses.flatMap((vios) => vios.sea.map((one) => one.vswitch)));
     this.guests = new GuestWatcher((lparId) => this.touch(lparId));
     this.terminals = new Terminals((lparId) => this.touch(lparId));
     this.supervisor = new ViosSupervisor(options.config, options.log, {
@@ -307,11 +307,10 @@ export class SystemHypervisor implements Hypervisor {
 
   async #viosLost(lparId: LparId, reason: OlpmError): Promise<void> {
     this.log.error({ vios: this.store.lpar(lparId)?.definition.name, err: reason }, "a Virtual I/O Server was lost");
-    const { vlanId } = trunkOf(this, lparId);
     this.update(lparId, (row) => ({ ...row, power: "off", failed: true }));
     this.#events.emit("vios.lost", lparId, reason);
     try {
-      await this.network.removeTrunk(lparId, vlanId);
+      for (const trunk of trunksOf(this, lparId)) await this.network.removeTrunk(trunk);
       await arrangeTrunks(this);
     } catch (error) {
       this.log.error({ err: toOlpmError(error, "rearranging the trunks") }, "the network could not be put right after the loss of a Virtual I/O Server");

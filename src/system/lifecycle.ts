@@ -15,7 +15,7 @@ import { assertNotHeldBack } from "./held-back.js";
 import { isOpen } from "./migration/records.js";
 import { collidingSlots } from "./qemu/arguments.js";
 import type { SystemHypervisor } from "./hypervisor.js";
-import { arrangeTrunks, trunkOf } from "./trunks.js";
+import { arrangeTrunks, trunksOf } from "./trunks.js";
 
 const START_POLICY_FACT = "start_policy";
 
@@ -208,7 +208,7 @@ export class Lifecycle {
     try {
       hypervisor.update(lparId, (row) => ({ ...row, power: "on", failed: false, startedAt: new Date().toISOString() }));
       await provideAdapters(hypervisor.config, hardware, hypervisor.log);
-      await hypervisor.network.addTrunk(trunkOf(hypervisor, lparId));
+      for (const trunk of trunksOf(hypervisor, lparId)) await hypervisor.network.addTrunk(trunk);
       await hypervisor.supervisor.start(hardware, hypervisor.gates.devicesFor(lparId), hypervisor.processes.doorsFor(lparId));
       await hypervisor.gates.settle(lparId);
       await arrangeTrunks(hypervisor);
@@ -237,7 +237,7 @@ export class Lifecycle {
     try {
       // Before it ends, so that nothing is handed over to it any more; and after it, for a migration that began meanwhile.
       hypervisor.viosEnds(lparId);
-      await hypervisor.network.removeTrunk(lparId, trunkOf(hypervisor, lparId).vlanId);
+      for (const trunk of trunksOf(hypervisor, lparId)) await hypervisor.network.removeTrunk(trunk);
       await hypervisor.supervisor.stop(lparId, how === "immediate" ? "immediate" : "clean");
       hypervisor.update(lparId, (row) => ({ ...row, power: "off", failed: false }));
       hypervisor.viosEnds(lparId);

@@ -23,6 +23,7 @@ import { sharedAccount, type Account } from "./qemu/confine.js";
 import type { PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/contract.js";
 import type { LparRow } from "./store.js";
 import type { Terminals } from "./terminals.js";
+import { plugOf } from "./trunks.js";
 import type { VirtualSwitches } from "./vswitches.js";
 
 export interface StartOptions {
@@ -89,7 +90,7 @@ export class Processes {
     const nics = [];
     for (const adapter of resources.ethernet) {
       invariant(adapter.mac, "an adapter of a current configuration has its address");
-      nics.push({ slot: adapter.slot, mac: adapter.mac, tap: await this.#hypervisor.network.plug(lparId, adapter.slot, this.#hypervisor.vswitches.get(adapter.vswitch).id, adapter.portVlanId, account.uid) });
+      nics.push({ slot: adapter.slot, mac: adapter.mac, tap: await this.#hypervisor.network.plug(plugOf(this.#hypervisor, lparId, adapter), account.uid) });
     }
     const bootMode = options.bootMode ?? resources.bootMode;
     try {

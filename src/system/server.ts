@@ -14,7 +14,7 @@ import type { Definitions } from "./definitions.js";
 import type { Dlpar } from "./dlpar.js";
 import { LPARS_MAX } from "./accounting.js";
 import type { SystemHypervisor } from "./hypervisor.js";
-import { activeTrunk, trunkOf } from "./trunks.js";
+import { activeTrunk } from "./trunks.js";
 import type { Lifecycle } from "./lifecycle.js";
 import { SystemProfiles } from "./system-profiles.js";
 import type { Migrations } from "./migration/index.js";
@@ -113,7 +113,8 @@ export class SystemServer {
     const open = store.migrations().filter(isOpen);
     const now = (type: "active" | "inactive") => open.filter((row) => row.record.type === type).length;
     const running = config.vioses.filter((one) => hypervisor.supervisor.get(one.lparId));
-    const active = (one: (typeof running)[number]) => activeTrunk(running.filter((other) => other.sea.vswitch === one.sea.vswitch).map((other) => trunkOf(hypervisor, other.lparId)))?.lparId === one.lparId;
+    const shared = running.flatMap(({ lparId, sea }) => sea.map((one) => ({ viosLparId: lparId, lparId, priority: one.trunkPriority, ...one })));
+    const active = (one: (typeof shared)[number]) => activeTrunk(shared.filter((other) => other.vswitch === one.vswitch && other.vlanIds.includes(one.vlanIds[0]!)))?.lparId === one.lparId;
     return {
       name: config.name,
       uuid: facts.uuid,
@@ -128,7 +129,7 @@ export class SystemServer {
       startPolicy: this.#parts.lifecycle.startPolicy,
       compatModes: ["default", "POWER8", "POWER9_base", "POWER9"],
       vswitches: this.#vswitches(),
-      sharedEthernet: running.map((one) => ({ viosLparId: one.lparId, vswitch: one.sea.vswitch, vlanIds: one.sea.vlanIds, trunkSlot: one.sea.trunkSlot, trunkPriority: one.sea.trunkPriority, active: active(one) })),
+      sharedEthernet: shared.map((one) => ({ viosLparId: one.viosLparId, vswitch: one.vswitch, vlanIds: one.vlanIds, trunkSlot: one.trunkSlot, trunkPriority: one.trunkPriority, active: active(one) })),
       wwpns: { prefix: this.#parts.definitions.wwpns.prefix, remaining: this.#parts.definitions.wwpns.remaining },
       migration: { activeMax: config.migrationsMax, activeNow: now("active"), inactiveMax: config.migrationsMax, inactiveNow: now("inactive"), inactiveProfPolicy: store.fact("inactiveProfPolicy", InactiveProfPolicy) ?? "config" },
       pid: process.pid,
@@ -183,7 +184,7 @@ export class SystemServer {
       "adapter.set": (params) => nothing(definitions.setAdapter(params)),
       "adapter.remove": (params) => nothing(definitions.removeAdapter(params)),
       "vswitch.put": async (params) => {
-        hypervisor.vswitches.put(params);
+        definitions.putSwitch(params);
         this.#systemChanged();
         return {};
       },

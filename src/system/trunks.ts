@@ -1,10 +1,11 @@
-/** The trunks of the Virtual I/O Servers into the virtual switches: which of those that serve one VLAN carries it. */
+/** Where adapters are in the virtual switches: those of client partitions, and the trunks of the Virtual I/O Servers, of which one carries each VLAN. */
 import { invariant } from "../kit/invariant.js";
 import { LparId } from "../model/ids.js";
+import type { VirtualEthernetAdapter } from "../model/lpar.js";
 import type { SystemConfig } from "../wire/system-config.js";
 import type { Hypervisor } from "./contract.js";
 import type { GuestWatcher } from "./guests.js";
-import type { Network, Trunk } from "./network.js";
+import type { Network, Plug, Trunk } from "./network.js";
 import type { PartitionProcess } from "./qemu/contract.js";
 import { trunkInterface } from "./vioses.js";
 import type { VirtualSwitches } from "./vswitches.js";
@@ -20,7 +21,7 @@ interface Wired extends Pick<Hypervisor, "vioses" | "emit"> {
 
 /** All trunks of the system whose VIOS runs; the one with the lowest priority of each VLAN is made the active one. */
 export async function arrangeTrunks(hypervisor: Wired): Promise<void> {
-  const trunks = hypervisor.vioses().map((vios) => trunkOf(hypervisor, vios.lparId));
+  const trunks = hypervisor.vioses().flatMap((vios) => trunksOf(hypervisor, vios.lparId));
   const vlans = new Map<string, Trunk[]>();
   for (const trunk of trunks) vlans.set(`${trunk.vswitchId}/${trunk.vlanId}`, [...(vlans.get(`${trunk.vswitchId}/${trunk.vlanId}`) ?? []), trunk]);
   for (const group of vlans.values()) await hypervisor.network.activate(group, activeTrunk(group)?.lparId);
@@ -29,11 +30,15 @@ export async function arrangeTrunks(hypervisor: Wired): Promise<void> {
   hypervisor.emit("system.changed", {});
 }
 
-export function trunkOf(hypervisor: Pick<Wired, "config" | "vswitches">, viosLparId: LparId): Trunk {
+/** One for each VLAN of each shared Ethernet adapter. */
+export function trunksOf(hypervisor: Pick<Wired, "config" | "vswitches">, viosLparId: LparId): Trunk[] {
   const hardware = hypervisor.config.vioses.find((one) => one.lparId === viosLparId);
   invariant(hardware, "a Virtual I/O Server has its hardware in the configuration");
-  const { sea } = hardware;
-  return { lparId: viosLparId, vswitchId: hypervisor.vswitches.get(sea.vswitch).id, vlanId: sea.vlanIds[0] ?? 1, priority: sea.trunkPriority, namespace: hardware.namespace, remoteName: trunkInterface(0) };
+  return hardware.sea.flatMap((sea, index) => sea.vlanIds.map((vlanId): Trunk => ({ lparId: viosLparId, vswitchId: hypervisor.vswitches.get(sea.vswitch).id, vlanId, priority: sea.trunkPriority, namespace: hardware.namespace, remoteName: trunkInterface(hardware, index, vlanId) })));
 }
 
-export const activeTrunk = (group: readonly Trunk[]): Trunk | undefined => [...group].sort((a, b) => a.priority - b.priority || a.lparId - b.lparId)[0];
+export function plugOf(hypervisor: Pick<Wired, "vswitches">, lparId: LparId, { slot, vswitch, portVlanId, additionalVlanIds }: VirtualEthernetAdapter): Plug {
+  return { lparId, slot, vswitchId: hypervisor.vswitches.get(vswitch).id, vlanId: portVlanId, additionalVlanIds };
+}
+
+export const activeTrunk = <T extends Pick<Trunk, "priority" | "lparId">>(group: readonly T[]): T | undefined => [...group].sort((a, b) => a.priority - b.priority || a.lparId - b.lparId)[0];

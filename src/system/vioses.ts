@@ -198,17 +198,18 @@ export class ViosSupervisor {
       socket: at.socket,
       doors: [...doors],
       san: hardware.san,
-      sea: [{ name: "ent0", uplink: hardware.uplink, trunk: trunkInterface(0), vlanIds: hardware.sea.vlanIds, trunkSlot: hardware.sea.trunkSlot, trunkPriority: hardware.sea.trunkPriority, address: hardware.address, prefix: hardware.prefix }],
+      sea: hardware.sea.map(({ vlanIds, uplink, trunkSlot, trunkPriority }, index) => ({ name: `ent${index}`, uplink: uplink ?? hardware.uplink, segments: vlanIds.map((vlanId) => ({ vlanId, trunk: trunkInterface(hardware, index, vlanId) })), trunkSlot, trunkPriority, address: index === 0 ? hardware.address : null, prefix: hardware.prefix })),
       mover: hardware.msp ? { host: hardware.address, port: hardware.moverPort, concurrentMax: hardware.moverConcurrentMax, trusted: hardware.moverTrusted, tls: hardware.tls } : null,
       silenceMs: this.#config.viosSilenceMs,
       moverProgram: path.join(this.#config.nativeDir, "mover"),
+      vlanProgram: path.join(this.#config.nativeDir, "vlan"),
       devices,
     };
   }
 }
 
-/** Name of a trunk's interface in the VIOS's namespace. */
-export const trunkInterface = (index: number): string => `trunk${index}`;
+/** Name of a trunk's interface in the VIOS's namespace: trunk0 is the first VLAN of the first shared Ethernet adapter. */
+export const trunkInterface = ({ sea }: Pick<ViosHardware, "sea">, index: number, vlanId: number): string => `trunk${sea.slice(0, index).reduce((sum, one) => sum + one.vlanIds.length, 0) + sea[index]!.vlanIds.findIndex((one) => one === vlanId)}`;
 /** The process at the other end is gone, or going: what it held is gone with it. */
 export const isLost = (error: unknown): boolean => {
   const { code, reportedBy } = toOlpmError(error, "");

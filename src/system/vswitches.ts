@@ -12,9 +12,11 @@ const SWITCHES_MAX = 16;
 export class VirtualSwitches {
   readonly #store: Store;
 
-  constructor(store: Store, initial: readonly string[]) {
+  /** `initial`: made at the first start; `bridged`: those that a shared Ethernet adapter of the configuration needs, made whenever they are missing */
+  constructor(store: Store, initial: readonly string[], bridged: readonly string[]) {
     this.#store = store;
     if (!store.fact(FACT, z.array(Row))) store.putFact(FACT, initial.map((name, id): Row => ({ id, name, mode: "VEB" })));
+    for (const name of new Set(bridged)) if (!this.all().some((row) => row.name === name)) this.put({ name, mustExist: false });
   }
 
   all(): readonly Row[] {

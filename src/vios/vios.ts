@@ -40,7 +40,7 @@ export class Vios {
     this.table = new DeviceTable(config.devices, (devices) => emit("devices.changed", devices));
     this.storage = new Storage(config, this.table, log);
     this.fibreChannel = new FibreChannel(config, this.table, this.storage, log);
-    this.sea = config.sea.map((one) => new SharedEthernet(one, log));
+    this.sea = config.sea.map((one) => new SharedEthernet(one, config.vlanProgram, log));
     this.mover = new MoverRole(config, log, (state) => emit("mover.changed", state));
   }
 

@@ -65,6 +65,9 @@ test("what is wrong is said with its path and what would be right", () => {
   assert.match(changed((c) => (c.vioses[0].interfaces[0].kind = "veth")), /vioses\[0\]\.interfaces\[0\]\.kind: .*"move"\|"bridge"\|"macvlan"/);
   assert.match(changed((c) => (c.vioses[0].san.portals = ["10.9.1.1"])), /vioses\[0\]\.san\.portals\[0\]: a portal is ADDRESS:PORT/);
   assert.match(changed((c) => (c.processors = "many")), /processors: expected number, received string/);
+  assert.match(changed((c) => (c.vioses[0].sea.vlanIds = [1, 20, 1])), /vioses\[0\]\.sea\[0\]\.vlanIds: a VLAN is there twice/);
+  assert.match(changed((c) => (c.vioses[0].sea = [c.vioses[0].sea, { vswitch: "V2", vlanIds: [30], trunkSlot: 3, trunkPriority: 1 }])), /vioses\[0\]\.sea\[1\]: two shared Ethernet adapters have different uplinks/);
+  assert.match(changed((c) => (c.vioses[0].sea = [c.vioses[0].sea, { vswitch: "V2", vlanIds: [30], trunkSlot: 3, trunkPriority: 1, uplink: "lan1" }])), /vioses\[0\]\.sea\[1\]\.uplink: lan1 is none of its interfaces/);
   // All of them at once.
   assert.match(changed((c) => ((c.processors = 0), (c.accelerator = "x"))), /processors: .*; accelerator: /);
   assert.match(reading("a: [", SystemConfig), /is no YAML: .*/);

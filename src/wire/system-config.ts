@@ -5,7 +5,7 @@ import { z } from "zod";
 import { LparId, SlotNumber, VlanId } from "../model/ids.js";
 import { ConvergencePolicy } from "../model/migration.js";
 import { Mtms, SystemName } from "../model/system.js";
-import { LparName } from "../model/lpar.js";
+import { ADDITIONAL_VLANS_MAX, LparName } from "../model/lpar.js";
 
 export const SYSTEM_CONFIG_FILE = "/etc/openlpm/system.yaml";
 export const TLS_DIR = "/etc/openlpm/tls";
@@ -42,6 +42,14 @@ export const ViosInterface = z.strictObject({
 });
 export type ViosInterface = z.infer<typeof ViosInterface>;
 
+const Sea = z.strictObject({
+  vswitch: z.string(),
+  vlanIds: z.array(VlanId).min(1).max(1 + ADDITIONAL_VLANS_MAX).refine((ids) => new Set(ids).size === ids.length, "a VLAN is there twice"),
+  trunkSlot: SlotNumber,
+  trunkPriority: z.number().int().min(1).max(15),
+  uplink: InterfaceName.nullable().default(null),
+});
+
 /** The physical side of a VIOS: what no profile can say. The partition itself is defined at first start from this. */
 export const ViosHardware = z.strictObject({
   lparId: LparId.describe("partition ID"),
@@ -56,20 +64,27 @@ export const ViosHardware = z.strictObject({
   address: z.string().describe("the VIOS's own address on the LAN, where its mover listens"),
   prefix: z.number().int().min(0).max(128).describe("prefix length of that address"),
   sea: z
-    .strictObject({ vswitch: z.string(), vlanIds: z.array(VlanId).length(1), trunkSlot: SlotNumber, trunkPriority: z.number().int().min(1).max(15) })
-    .describe("shared Ethernet adapter: `vswitch`, `vlanIds` (one), `trunkSlot` (virtual slot of its trunk adapter), `trunkPriority` (of the VIOSes with one VLAN that run, the lowest carries the traffic)"),
+    .preprocess((given) => (given === undefined || Array.isArray(given) ? given : [given]), z.array(Sea).min(1))
+    .describe("shared Ethernet adapters, one or a list of them: `vswitch`; `vlanIds`, the first without tags on the uplink and the others with 802.1Q tags; `trunkSlot` (virtual slot of its trunk adapter); `trunkPriority` (of the VIOSes with one VLAN that run, the lowest carries the traffic); `uplink` (null: the VIOS's; two shared Ethernet adapters have different ones). The first one has the VIOS's own address on its first VLAN"),
   msp: z.boolean().default(true).describe("is a mover service partition"),
   moverPort: Port.default(4420).describe("port of its mover"),
   moverConcurrentMax: z.number().int().min(1).default(4).describe("migrations that its mover carries at the same time"),
   moverTrusted: z.array(z.string().refine(isNetwork, "a network is ADDRESS/PREFIX, for example 10.9.2.0/24")).default([]).describe("networks whose links need no encryption: a mover in one of them, which trusts ours as well, carries partitions' state in the clear (docs/mover.md); the movers authenticate each other all the same"),
   tls: TlsKeys().describe("files of its certificate: `ca`, `cert`, `key`"),
 }).superRefine((vios, context) => {
-  if (vios.interfaces.length === 0) return;
-  const uplink = vios.interfaces.findIndex((one) => one.name === vios.uplink);
   const issue = (path: PropertyKey[], message: string) => context.addIssue({ code: "custom", path, message });
-  if (uplink < 0) issue(["uplink"], `${vios.uplink} is none of its interfaces (${vios.interfaces.map((one) => one.name).join(", ")})`);
-  else if (vios.interfaces[uplink]!.kind === "macvlan") issue(["interfaces", uplink, "kind"], "the uplink can not be a macvlan, since no partition behind it would be heard; use move or bridge");
-  else if (vios.interfaces[uplink]!.address !== null) issue(["interfaces", uplink, "address"], "the uplink has no address of its own; the key address of the Virtual I/O Server is put on its shared Ethernet adapter");
+  const all = vios.sea.map((one, index) => ({ name: one.uplink ?? vios.uplink, path: one.uplink === null ? ["uplink"] : ["sea", index, "uplink"] }));
+  vios.sea.forEach((one, index) => {
+    const other = vios.sea.slice(0, index).find((before, at) => before.trunkSlot === one.trunkSlot || all[at]!.name === all[index]!.name || (before.vswitch === one.vswitch && before.vlanIds.some((vlanId) => one.vlanIds.includes(vlanId))));
+    if (other) issue(["sea", index], "two shared Ethernet adapters have different uplinks, trunk slots and VLANs");
+  });
+  if (vios.interfaces.length === 0) return;
+  for (const { name, path } of all) {
+    const uplink = vios.interfaces.findIndex((one) => one.name === name);
+    if (uplink < 0) issue(path, `${name} is none of its interfaces (${vios.interfaces.map((one) => one.name).join(", ")})`);
+    else if (vios.interfaces[uplink]!.kind === "macvlan") issue(["interfaces", uplink, "kind"], "the uplink can not be a macvlan, since no partition behind it would be heard; use move or bridge");
+    else if (vios.interfaces[uplink]!.address !== null) issue(["interfaces", uplink, "address"], "the uplink has no address of its own; the key address of the Virtual I/O Server is put on its shared Ethernet adapter");
+  }
 });
 export type ViosHardware = z.infer<typeof ViosHardware>;
 

@@ -55,10 +55,11 @@ export const ViosConfig = z.object({
   /** those of clients that run */
   doors: z.array(ViosDoor).default([]),
   san: z.object({ portals: z.array(z.string()), initiatorName: z.string() }),
-  /** bridge of the trunk interfaces to the virtual switch and the uplink; made in the VIOS's own namespace */
-  sea: z.array(z.object({ name: z.string(), uplink: z.string(), trunk: z.string(), vlanIds: z.array(z.number().int()), trunkSlot: SlotNumber, trunkPriority: z.number().int(), address: z.string().nullable(), prefix: z.number().int() })),
+  /** each VLAN with the interface of its trunk to the virtual switch, in the VIOS's own namespace; the first is without tags on the uplink, the others with them */
+  sea: z.array(z.object({ name: z.string(), uplink: z.string(), segments: z.array(z.object({ vlanId: z.number().int(), trunk: z.string() })).min(1), trunkSlot: SlotNumber, trunkPriority: z.number().int(), address: z.string().nullable(), prefix: z.number().int() })),
   mover: z.object({ host: z.string(), port: z.number().int(), concurrentMax: z.number().int(), trusted: z.array(z.string()), tls: z.object({ ca: z.string(), cert: z.string(), key: z.string() }) }).nullable(),
   moverProgram: z.string(),
+  vlanProgram: z.string(),
   /** a system that says nothing for so long is let go; it comes back */
   silenceMs: z.number().int(),
   devices: ViosDevices,

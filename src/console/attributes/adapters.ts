@@ -1,12 +1,10 @@
 /** Virtual adapters as the HMC writes them in profiles, with slashes (hmc-cli 4.5). */
 import { OlpmError } from "../../kit/errors.js";
 import { LparId, MacAddress, SlotNumber, VlanId, WwpnPair } from "../../model/ids.js";
-import type { VirtualEthernetAdapter, VirtualFcAdapter, VirtualScsiAdapter } from "../../model/lpar.js";
+import { whyNotVlans, type VirtualEthernetAdapter, type VirtualFcAdapter, type VirtualScsiAdapter } from "../../model/lpar.js";
 
 export type LookupVios = (by: { readonly name?: string; readonly id?: number }) => { readonly lparId: number } | undefined;
 
-/** As on POWER hypervisors (max_vlans_per_port). */
-const VLANS_MAX = 20;
 const SCSI_FORM = "slot/client-or-server/remote-lpar-ID/remote-lpar-name/remote-slot/is-required";
 const FC_FORM = "slot/client-or-server/remote-lpar-ID/remote-lpar-name/remote-slot/[WWPN,WWPN]/is-required";
 const ETHERNET_FORM = "slot/is-IEEE/port-vlan-ID/[additional-vlan-IDs]/[trunk-priority]/is-required[/[virtual-switch][/[MAC-address]/...]]";
@@ -100,14 +98,7 @@ export function parseEthernet(text: string): VirtualEthernetAdapter {
   const address = mac === "" ? undefined : MacAddress.safeParse(mac.toUpperCase());
   if (address && !address.success) throw fail("the MAC address has 12 hexadecimal digits");
   const adapter = { slot, ieee: ieee === "1", portVlanId: vlan(pvid), additionalVlanIds: addl === "" ? [] : addl.split(",").map(vlan), trunkPriority: priority, required: required === "1", vswitch: vswitch === "" ? "ETHERNET0" : vswitch, mac: address?.data ?? null };
-  assertVlans(adapter, fail);
+  const wrongVlans = whyNotVlans(adapter);
+  if (wrongVlans !== null) throw fail(wrongVlans);
   return adapter;
-}
-
-/** VLANs beside the port's own one need tags, and each is there once. @throws what `fail` makes of the reason */
-export function assertVlans({ ieee, portVlanId, additionalVlanIds }: VirtualEthernetAdapter, fail: (why: string) => OlpmError): void {
-  if (additionalVlanIds.length > 0 && !ieee) throw fail("additional VLANs need an IEEE 802.1Q adapter (1)");
-  if (additionalVlanIds.length > VLANS_MAX) throw fail(`an adapter has at most ${VLANS_MAX} additional VLANs`);
-  const twice = [portVlanId, ...additionalVlanIds].find((one, index, all) => all.indexOf(one) !== index);
-  if (twice !== undefined) throw fail(`VLAN ${twice} is there twice`);
 }

@@ -1,13 +1,13 @@
 /** `chhwres -r virtualio` (hmc-cli 6.9): virtual SCSI, Fibre Channel and Ethernet adapters, and virtual switches. chhwres.ts has the options. */
 import { OlpmError } from "../../kit/errors.js";
 import { LparId, MacAddress, SlotNumber, VlanId } from "../../model/ids.js";
-import type { LparView, VirtualEthernetAdapter } from "../../model/lpar.js";
+import { whyNotVlans, type LparView, type VirtualEthernetAdapter } from "../../model/lpar.js";
 import { parseWwpns } from "../attributes/adapters.js";
 import { nextFreeSlot, slotsOf } from "../attributes/hardware.js";
 import type { CommandContext, ManagedSystem } from "../contract.js";
 import { checkRecord, invalidValue, type RecordAttribute } from "../grammar/attribute-table.js";
 import { invalidParameter, missingParameter } from "../grammar/options.js";
-import { parseRecord, valueOf, type RecordItem } from "../grammar/record.js";
+import { parseRecord, splitList, valueOf, type RecordItem } from "../grammar/record.js";
 import type { Options } from "./command.js";
 import { viewOf } from "./lssyscfg.js";
 import { lparOf, systemOf } from "./targets.js";
@@ -22,8 +22,8 @@ export const SCSI_RECORD: readonly RecordAttribute[] = [
 export const FC_RECORD: readonly RecordAttribute[] = [...SCSI_RECORD, { name: "wwpns", help: "of a client adapter: two names of 16 hexadecimal digits; made by the system without it", list: true }];
 const SWITCHED: readonly RecordAttribute[] = [
   { name: "port_vlan_id", help: "1 to 4094" },
-  { name: "addl_vlan_ids", help: "", only: { values: ["none", ""], reason: "a virtual switch carries the frames of an adapter's own VLAN only; give each VLAN an adapter" } },
-  { name: "ieee_virtual_eth", help: "0 or 1; additional VLANs, which 1 is for, are refused" },
+  { name: "addl_vlan_ids", help: "VLANs whose frames have 802.1Q tags, at most 20; none", list: true },
+  { name: "ieee_virtual_eth", help: "0 or 1; additional VLANs need 1" },
   { name: "vswitch", help: "the virtual switch; ETHERNET0 without it" },
   { name: "is_required", help: "0 or 1" },
   { name: "is_trunk", help: "", only: { values: ["0"], reason: "the trunk adapter of a Virtual I/O Server comes from the managed system's configuration" } },
@@ -137,8 +137,12 @@ function switched(items: readonly RecordItem[], before: VirtualEthernetAdapter):
   const pvid = valueOf(items, "port_vlan_id");
   const vswitch = valueOf(items, "vswitch") ?? before.vswitch;
   if (vswitch === "") throw invalidValue("vswitch", vswitch, "the name of a virtual switch");
-  const additionalVlanIds = items.some((item) => item.name === "addl_vlan_ids") ? [] : before.additionalVlanIds;
-  return { ...before, ieee: bit(items, "ieee_virtual_eth", before.ieee), portVlanId: pvid === undefined ? before.portVlanId : vlan(pvid, "port_vlan_id"), additionalVlanIds, vswitch, required: bit(items, "is_required", before.required) };
+  const listed = valueOf(items, "addl_vlan_ids");
+  const additionalVlanIds = listed === undefined ? before.additionalVlanIds : listed === "" || listed === "none" ? [] : splitList(listed).map((one) => vlan(one, "addl_vlan_ids"));
+  const after = { ...before, ieee: bit(items, "ieee_virtual_eth", before.ieee), portVlanId: pvid === undefined ? before.portVlanId : vlan(pvid, "port_vlan_id"), additionalVlanIds, vswitch, required: bit(items, "is_required", before.required) };
+  const wrong = whyNotVlans(after);
+  if (wrong !== null) throw invalidValue("addl_vlan_ids", additionalVlanIds.join(","), wrong);
+  return after;
 }
 
 /** As the managed system has it (vswitches.ts). */

@@ -186,7 +186,7 @@ test("lstcpip: the address is the fourth field", () => {
 });
 
 test("entstat: counters of the device, and for a shared adapter its sides and whether it carries the traffic", () => {
-  const shared: SharedDevice[] = [{ sea: { name: "ent2", kind: "Shared Ethernet Adapter", interface: "sea0" }, uplink: { name: "ent0", kind: "Ethernet Adapter", interface: "up" }, trunk: { name: "ent1", kind: "Virtual I/O Ethernet Adapter (l-lan)", interface: "trunk" }, vlanIds: [1], priority: 2 }];
+  const shared: SharedDevice[] = [{ sea: { name: "ent2", kind: "Shared Ethernet Adapter", interfaces: ["sea0"] }, uplink: { name: "ent0", kind: "Ethernet Adapter", interfaces: ["up"] }, trunk: { name: "ent1", kind: "Virtual I/O Ethernet Adapter (l-lan)", interfaces: ["trunk"] }, vlanIds: [1], priority: 2 }];
   const links = [link("sea0"), link("up"), link("trunk")];
   const all = entstatText(["-all", "ent2"], shared, links);
   for (const piece of ["ETHERNET STATISTICS (ent2) :", "Device Type: Shared Ethernet Adapter", "Packets: 20                                   Packets: 10", "Real Side Statistics:", "    ent1: 1", "State: PRIMARY", "Real Adapter: ent0", "ETHERNET STATISTICS (ent1) :", "  Priority: 2  Active: True", "VLAN Tag IDs: None"]) assert.ok(all.includes(`${piece}\n`), piece);

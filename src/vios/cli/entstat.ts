@@ -8,8 +8,8 @@ export const ENTSTAT_USAGE = "entstat [-all] EthernetDevice";
 export interface EthernetDevice {
   readonly name: string;
   readonly kind: "Ethernet Adapter" | "Virtual I/O Ethernet Adapter (l-lan)" | "Shared Ethernet Adapter";
-  /** the interface behind it */
-  readonly interface: string;
+  /** the interfaces behind it, one for each VLAN or one for all; the first has its address */
+  readonly interfaces: readonly string[];
 }
 export interface SharedDevice {
   readonly sea: EthernetDevice;
@@ -34,7 +34,12 @@ export function entstatText(words: readonly string[], shared: readonly SharedDev
   return lines([...head, `Real Adapter: ${owner.uplink.name}`, "", ...statistics(owner.uplink, links), `Virtual Adapter: ${owner.trunk.name}`, "", ...statistics(owner.trunk, links), ...trunkLines(owner, links)]);
 }
 
-const linkOf = (device: EthernetDevice, links: readonly Link[]) => links.find((link) => link.ifname === device.interface);
+/** The first interface, with the counters of all. */
+function linkOf(device: EthernetDevice, links: readonly Link[]): Link | undefined {
+  const behind = device.interfaces.flatMap((name) => links.find((link) => link.ifname === name) ?? []);
+  const sum = <T extends Record<string, number>>(counters: readonly T[]): T => Object.fromEntries(Object.keys(counters[0]!).map((name) => [name, counters.reduce((total, one) => total + (one[name] ?? 0), 0)])) as T;
+  return behind[0] && { ...behind[0], stats64: { rx: sum(behind.map((link) => link.stats64.rx)), tx: sum(behind.map((link) => link.stats64.tx)) } };
+}
 /** The near end of a trunk is up while it carries the traffic of its VLAN, and its far end has a carrier then. */
 const isActive = ({ trunk }: SharedDevice, links: readonly Link[]): boolean => linkOf(trunk, links)?.flags.includes("LOWER_UP") ?? false;
 
@@ -62,7 +67,7 @@ function statistics(device: EthernetDevice, links: readonly Link[]): string[] {
     "",
   ];
 }
-const trunkLines = (owner: SharedDevice, links: readonly Link[]): string[] => ["Trunk Adapter: True", `  Priority: ${owner.priority}  Active: ${isActive(owner, links) ? "True" : "False"}`, `Port VLAN ID: ${String(owner.vlanIds[0] ?? "")}`, "VLAN Tag IDs: None", ""];
+const trunkLines = (owner: SharedDevice, links: readonly Link[]): string[] => ["Trunk Adapter: True", `  Priority: ${owner.priority}  Active: ${isActive(owner, links) ? "True" : "False"}`, `Port VLAN ID: ${String(owner.vlanIds[0] ?? "")}`, `VLAN Tag IDs: ${owner.vlanIds.slice(1).join(" ") || "None"}`, ""];
 function sides({ uplink, trunk }: SharedDevice, links: readonly Link[]): string[] {
   return ([["Real", uplink], ["Virtual", trunk]] as const).flatMap(([side, device]) => {
     const counts = linkOf(device, links)?.stats64;

@@ -99,23 +99,24 @@ const portsLoggedIn = (vios: Vios, slot: SlotNumber): number => new Set(vios.tab
 /** Ethernet devices are numbered as AIX would find them: uplinks, trunk adapters, shared adapters. */
 function ethernets(vios: Vios): { uplink: string; trunk: string; trunkSlot: number; sea: string; available: boolean; vlanIds: readonly number[] }[] {
   const count = vios.config.sea.length;
-  return vios.config.sea.map((one, i) => ({ uplink: `ent${i}`, trunk: `ent${count + i}`, trunkSlot: one.trunkSlot, sea: `ent${2 * count + i}`, available: vios.sea[i]?.available ?? false, vlanIds: one.vlanIds }));
+  return vios.config.sea.map((one, i) => ({ uplink: `ent${i}`, trunk: `ent${count + i}`, trunkSlot: one.trunkSlot, sea: `ent${2 * count + i}`, available: vios.sea[i]?.available ?? false, vlanIds: one.segments.map((segment) => segment.vlanId) }));
 }
 
 function sharedDevices(vios: Vios): SharedDevice[] {
   return ethernets(vios).map((names, i) => {
-    const { name, uplink, trunk, vlanIds, trunkPriority } = vios.config.sea[i]!;
+    const { uplink, trunkPriority } = vios.config.sea[i]!;
+    const { bridges, trunks } = vios.sea[i]!.interfaces;
     return {
-      sea: { name: names.sea, kind: "Shared Ethernet Adapter", interface: name },
-      uplink: { name: names.uplink, kind: "Ethernet Adapter", interface: uplink },
-      trunk: { name: names.trunk, kind: "Virtual I/O Ethernet Adapter (l-lan)", interface: trunk },
-      vlanIds,
+      sea: { name: names.sea, kind: "Shared Ethernet Adapter", interfaces: bridges },
+      uplink: { name: names.uplink, kind: "Ethernet Adapter", interfaces: [uplink] },
+      trunk: { name: names.trunk, kind: "Virtual I/O Ethernet Adapter (l-lan)", interfaces: trunks },
+      vlanIds: names.vlanIds,
       priority: trunkPriority,
     };
   });
 }
 /** `en2` on `ent2`. */
-const interfaceNames = (vios: Vios): ReadonlyMap<string, string> => new Map(sharedDevices(vios).flatMap((one) => [one.sea, one.uplink, one.trunk].map((device): [string, string] => [device.interface, device.name.replace("ent", "en")])));
+const interfaceNames = (vios: Vios): ReadonlyMap<string, string> => new Map(sharedDevices(vios).flatMap((one) => [one.sea, one.uplink, one.trunk].map((device): [string, string] => [device.interfaces[0]!, device.name.replace("ent", "en")])));
 
 function devicesOf(vios: Vios): Device[] {
   const { adapters, disks, targets, fc } = { ...vios.table.all, ...ownDevices(vios) };
