@@ -135,6 +135,7 @@ export class DestinationSide {
 
   async startShell(id: string): Promise<void> {
     const { lparId } = this.#going(id).record.destination;
+    await this.#hypervisor.hold("startShell");
     if (this.#hypervisor.process(lparId)) return;
     const process = await this.#hypervisor.startProcess(lparId, { incoming: true });
     await process.listenIncoming(incomingSocket(process.spec.dir));
@@ -143,6 +144,7 @@ export class DestinationSide {
 
   async openMover(id: string, mspLparId: LparId): Promise<Result<ConsoleSystem, "migration.openDestinationMover">> {
     const row = this.#going(id);
+    await this.#hypervisor.hold("openDestinationMover");
     const process = this.#hypervisor.process(row.record.destination.lparId);
     if (!process || row.ticket === null) throw new OlpmError("wrong-state", "the partition's process must wait for state before the mover is opened");
     return this.#hypervisor.vios(mspLparId).client.call("mover.receive", { id: row.record.id, ticket: row.ticket, takeSocket: incomingSocket(process.spec.dir) });
@@ -193,6 +195,7 @@ export class DestinationSide {
     const row = this.#records.get(id);
     if (row.record.endedAt !== null) return;
     if (row.outcome !== "owned") throw new OlpmError("wrong-state", "this system does not own the partition yet");
+    await this.#hypervisor.hold("finish");
     // An ended record is not taken up after a restart, so it must not end before the partition has run.
     if (row.record.type === "active" && row.record.phase === "resume" && this.#hypervisor.process(row.record.destination.lparId)) throw new OlpmError("wrong-state", "the partition does not run on this system yet", { retryable: true });
     await this.closeMover(id);

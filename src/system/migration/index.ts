@@ -89,7 +89,8 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
     },
     "migration.endFailed": ({ id, status, error }, { caller }) => inTurn(id, caller, () => source.endFailed(id, status, error)),
     "migration.cleanSource": ({ id }, { caller }) => inTurn(id, caller, () => source.clean(id)),
-    "migration.reserve": (params, { caller }) => driven(params.id, caller, () => turns.take(params.id, () => {
+    "migration.reserve": (params, { caller }) => driven(params.id, caller, () => turns.take(params.id, async () => {
+        await hypervisor.hold("reserve");
         if (!records.find(params.id)) limits.assertBelow(params.destination.mspLparId);
         return destination.reserve(params);
       })),

@@ -49,6 +49,7 @@ async function ask({ record: change = {}, ownership = "reserved", state = "waiti
     vioses: () => [],
     vios: (id: number) => ({ client: client(id) }),
     onViosLost: () => () => undefined,
+    hold: async () => undefined,
   } as unknown as Hypervisor;
   const { systemHandlers } = createMigrations(hypervisor);
   const context: CallContext = { caller, signal: new AbortController().signal, peer: undefined as never };

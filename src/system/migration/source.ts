@@ -133,6 +133,7 @@ export class SourceSide {
   }
 
   async openMover(id: string, ticket: string, peer: PeerEndpoint): Promise<void> {
+    await this.#hypervisor.hold("openSourceMover");
     const { record } = this.#records.get(id);
     this.#assertGoesOn(record);
     await openPair(this.#context, record, ticket, peer);
@@ -184,6 +185,7 @@ export class SourceSide {
     if (row.record.endedAt !== null) return;
     const { lparId } = row.record.source;
     await this.#running.find(id)?.carrying;
+    await this.#hypervisor.hold("cleanSource");
     const current = this.#hypervisor.store.lpar(lparId);
     if (current?.migrationId === id) {
       if (current.ownership.kind !== "gone") throw new OlpmError("wrong-state", `the partition's record here says ${current.ownership.kind}, not gone`);
