@@ -91,5 +91,6 @@ export function toOlpmError(thrown: unknown, doing: string): OlpmError {
 /** One line for a person: `HSCL8012 The partition named x was not found.` */
 export function operatorLine(error: OlpmError): string {
   const text = error.hsc === undefined || error.message.startsWith(error.hsc) ? error.message : `${error.hsc} ${error.message}`;
-  return error.action === undefined ? text : `${text} ${error.action}`;
+  // What a lower layer said ends as it likes; what to do begins a sentence.
+  return error.action === undefined ? text : `${text}${/[.:!?)]$/.test(text) ? "" : "."} ${error.action}`;
 }

@@ -18,7 +18,7 @@ import { processState } from "./source-facts.js";
 import { changePairs } from "./source-pair.js";
 import type { AfterRelease } from "./source-released.js";
 import type { RunningMigrations } from "./source-running.js";
-import { assertMover, endedHere, losePair, NOTHING_MOVED, STALL_MS_MAX, watchNeeds, type SourceContext } from "./source-watch.js";
+import { assertMover, endedHere, firstWordFailed, losePair, NOTHING_MOVED, STALL_MS_MAX, watchNeeds, type SourceContext } from "./source-watch.js";
 
 /** How often the record's progress is brought up to date. */
 const PROGRESS_MS = 150;
@@ -49,7 +49,7 @@ export class Carrier {
     const peer = this.#parts.connect(endpoint, log);
     try {
       running.unwatch ??= watchNeeds(this.#context, record);
-      sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, running.abort.signal);
+      sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, running.abort.signal).catch((thrown: unknown) => Promise.reject(firstWordFailed(record, thrown)));
       stoppedAt = await this.#copyAndRelease(id).catch(async (thrown: unknown) => {
         const lost = running.pairLost.signal;
         if (!lost.aborted || running.abort.signal.aborted || !hasSecondPair(this.#records.get(id).record)) throw thrown;
@@ -113,7 +113,7 @@ export class Carrier {
     const peer = this.#parts.connect(endpoint, log);
     let sent: SentLog | undefined;
     try {
-      sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(lparId).runtime.consoleLog, signal);
+      sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(lparId).runtime.consoleLog, signal).catch((thrown: unknown) => Promise.reject(firstWordFailed(record, thrown)));
       if (signal.aborted) throw signal.reason;
       invariant(!this.#hypervisor.process(lparId), "a partition that moves while it is not activated has no process");
       this.#release(id, lparId);

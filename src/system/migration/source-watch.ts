@@ -19,6 +19,12 @@ export const STALL_MS_MAX = 20_000;
 
 const UNEXPECTED = (detail: string, action: string) => new OlpmError("migration-failed", `The partition migration has been stopped unexpectedly. ${detail}.`, { hsc: "HSCLA2CF", action, retryable: true });
 const SEE_NETWORK = "Check the network between the mover service partitions and the destination's state, then try again.";
+/** What ended the first word to the destination, as an operator wants to hear it: a move to a system that can not be reached from the source does not begin. */
+export function firstWordFailed({ source, destination }: MigrationRecord, thrown: unknown): OlpmError {
+  const error = toOlpmError(thrown, "sending the console log");
+  if (error.reportedBy !== undefined || !["peer-lost", "timeout"].includes(error.code)) return error;
+  return UNEXPECTED(`${source.system} does not reach ${destination.system}: ${error.message}`, "Check the network between the two managed systems, then try again.");
+}
 export const NOTHING_MOVED = () => UNEXPECTED(`No byte moved between the hypervisors for ${STALL_MS_MAX / 1_000} s`, SEE_NETWORK);
 
 /** A mover that failed before it was watched, in an earlier life of this process, has told nobody, and QEMU would wait for it for ever. @throws OlpmError migration-failed */
