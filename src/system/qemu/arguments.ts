@@ -39,6 +39,8 @@ const COMPAT: Readonly<Record<PartitionSpec["compatMode"], string | null>> = { d
 
 /** QEMU reads `,,` as one comma inside an option's value. */
 const quoted = (value: string) => value.replaceAll(",", ",,");
+/** The word that names QEMU's monitor, and with it the run directory: no two processes have the same. */
+export const qmpDoor = (dir: string): string => `unix:${quoted(sockets(dir).qmp)},server=on,wait=off`;
 
 export function qemuArguments(spec: PartitionSpec): string[] {
   const at = sockets(spec.dir);
@@ -56,7 +58,7 @@ export function qemuArguments(spec: PartitionSpec): string[] {
     ...["-add-fd", `fd=${LOG_FD},set=${LOG_FD_SET}`],
     ...["-chardev", `socket,id=con,path=${quoted(at.console)},server=on,wait=off,logfile=/dev/fdset/${LOG_FD_SET},logappend=on`, "-device", `spapr-vty,chardev=con,reg=${CONSOLE_REG}`],
     ...["-chardev", `socket,id=ga,path=${quoted(at.agent)},server=on,wait=off`, "-device", `spapr-vty,chardev=ga,reg=${AGENT_REG}`],
-    ...["-qmp", `unix:${quoted(at.qmp)},server=on,wait=off`, "-qmp", `unix:${quoted(at.channelQmp)},server=on,wait=off`],
+    ...["-qmp", qmpDoor(spec.dir), "-qmp", `unix:${quoted(at.channelQmp)},server=on,wait=off`],
     ...["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", `console=hvc0 quiet panic=5${spec.bootMode === "norm" ? "" : ` openlpm.boot=${spec.bootMode}`}`],
   ];
   for (const slot of new Set(spec.disks.map((disk) => disk.slot))) words.push("-device", `spapr-vscsi,id=vscsi${slot},reg=${vioReg(slot)}`);

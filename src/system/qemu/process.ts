@@ -21,6 +21,7 @@ import { capProcess, dropCap } from "./cgroup.js";
 import { confinement, sharedAccount } from "./confine.js";
 import type { GuestAgent, OutgoingMigration, PartitionProcess, PartitionSpec, ProcessFactory, ProcessState } from "./contract.js";
 import { Hotplug } from "./hotplug.js";
+import { processOf, settleOrphan } from "./orphan.js";
 import { QemuOutgoing } from "./outgoing.js";
 
 const PROGRAM = "qemu-system-ppc64";
@@ -41,6 +42,8 @@ const capabilities = (side: "source" | "destination", throttle = false) => ({
 export function createProcessFactory(options: { readonly nativeDir: string; readonly log: Logger }): ProcessFactory {
   return {
     start: async (spec) => {
+      const there = processOf(spec.dir);
+      if (there) throw new OlpmError("conflict", `process ${there.pid} has the run directory of partition ${spec.name} and lives`, { action: "Restart the managed system's process, which adopts or ends it." });
       fs.rmSync(spec.dir, { recursive: true, force: true });
       fs.mkdirSync(spec.dir, { recursive: true, mode: 0o700 });
       fs.mkdirSync(path.dirname(spec.consoleLog), { recursive: true, mode: 0o700 });
@@ -58,6 +61,7 @@ export function createProcessFactory(options: { readonly nativeDir: string; read
       }
     },
     adopt: async (dir) => {
+      if (!readIdentity(dir)) await settleOrphan(dir, START_MS_MAX, options.log);
       const found = readIdentity(dir);
       forgetHolder(dir);
       if (found && isAlive(found.identity)) return new QemuProcess(found.spec, found.identity, QmpClient.attach(sockets(dir).qmp), options);
