@@ -211,5 +211,7 @@ export const LparView = z.object({
   ownership: OwnershipView,
   /** id of the migration that holds the partition's lock */
   migrationId: z.string().nullable(),
+  /** brought back from a backup, and nobody has confirmed yet that it runs nowhere else */
+  heldBack: z.boolean().default(false),
 });
 export type LparView = z.infer<typeof LparView>;

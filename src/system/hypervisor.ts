@@ -114,6 +114,7 @@ export class SystemHypervisor implements Hypervisor {
       vtermOpen: this.terminals.isOpen(row.lparId),
       consoleLog: hardware ? path.join(this.config.stateDir, "logs", `${row.definition.name}.log`) : this.consoleLog(row.definition.uuid),
       hardware,
+      heldBack: this.store.heldBack().includes(row.definition.uuid),
       storage: storageOf(row, viosRows(rows)),
       fc: fcOf(row, viosRows(rows)),
     };

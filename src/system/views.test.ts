@@ -10,7 +10,7 @@ import { lparView, stateOf, type LparFacts } from "./views.js";
 const OWNER = { kind: "owner", generation: 4, migrationId: null } as const;
 const row = (change: object = {}, from: LparView = db01()): LparRow =>
   LparRow.parse({ lparId: from.lparId, revision: 7, definition: from.definition, ownership: OWNER, storage: [], migrationId: null, power: "off", failed: false, startedAt: "2026-11-24T11:00:00.000Z", devices: null, ...change });
-const known = (change: Partial<LparFacts> = {}): LparFacts => ({ revision: 12, processPid: null, transition: null, migrationType: null, bootMode: "norm", guest: NO_NEWS, vtermOpen: false, consoleLog: "/log", hardware: undefined, storage: [], fc: [], ...change });
+const known = (change: Partial<LparFacts> = {}): LparFacts => ({ revision: 12, processPid: null, transition: null, migrationType: null, bootMode: "norm", guest: NO_NEWS, vtermOpen: false, consoleLog: "/log", hardware: undefined, heldBack: false, storage: [], fc: [], ...change });
 const hardware = ViosHardware.parse({ lparId: 1, name: "vios1", namespace: "ns1", san: { portals: [], initiatorName: "iqn.2026-01.test:x" }, uplink: "up", address: "10.0.0.11", prefix: 24, sea: { vswitch: "ETHERNET0", vlanIds: [1], trunkSlot: 5, trunkPriority: 1 }, msp: true, moverPort: 1, tls: { ca: "", cert: "", key: "" } });
 
 test("the state: a migration, then whose the partition is, then what is under way, then its process", () => {
@@ -54,7 +54,9 @@ test("a client partition: its definition unchanged, RMC state and reference code
     fc: [],
     ownership: OWNER,
     migrationId: "m1",
+    heldBack: false,
   });
+  assert.equal(lparView(row(), known({ heldBack: true })).heldBack, true);
   const { runtime } = lparView(row(), known({ guest }));
   assert.deepEqual([runtime.qemuPid, runtime.startedAt, runtime.rmc, runtime.refCode, runtime.refCodeAt], [null, null, "inactive", "", null]);
 });

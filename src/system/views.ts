@@ -17,6 +17,7 @@ export interface LparFacts {
   readonly vtermOpen: boolean;
   readonly consoleLog: string;
   readonly hardware: ViosHardware | undefined;
+  readonly heldBack: boolean;
   readonly storage: readonly StorageMapping[];
   readonly fc: readonly FcMapping[];
 }
@@ -46,6 +47,7 @@ export function lparView(row: LparRow, facts: LparFacts): LparView {
     fc: [...facts.fc],
     ownership,
     migrationId: row.migrationId,
+    heldBack: facts.heldBack,
   };
 }
 

@@ -87,6 +87,7 @@ export const REFERENCE: readonly ReferenceRow[] = [
   at("P26", "current configuration for the policy config"),
   at("P27", "suspended partition", absent("as S14")),
   at("P28", "IBM i console", absent("as S22")),
+  at("P29", "brought back from a backup (a check of this product's own)"),
   ...["D01 physical adapter, required", "D02 physical adapter, assigned", "D03 physical adapter only in the profile", "D04 physical adapters, inactive", "D05 logical Host Ethernet Adapter", "D06 HCA"].map((one) => at(one.slice(0, 3), one.slice(4), NO_PHYSICAL_IO)),
   at("D07", "SR-IOV logical port", NO_SRIOV),
   at("D08", "vNIC", NO_SRIOV),
