@@ -1,5 +1,6 @@
 /**
- * What can break while a partition moves, and when: the table that test/faults-killed.test.ts and faults-hung.test.ts goes through and `openlpm torture` draws from. docs/reliability.md prints it.
+ * What can break while a partition moves, and when: the table that test/faults-killed.test.ts and faults-hung.test.ts go through and `openlpm torture` draws from. More rows are in
+ * fault-matrix.ts; docs/reliability.md prints all.
  * Faults are done to the machine (signals, routes), never asked of the product. A moment that is too short to be hit from outside is held by fault injection
  * (src/system/hold.ts).
  */
@@ -8,11 +9,12 @@ import path from "node:path";
 import { OlpmError } from "../kit/errors.js";
 import { identify, killAndWait } from "../kit/proc.js";
 import { run, runAny } from "../kit/run.js";
-import { until } from "../kit/wait.js";
+import { delay, until } from "../kit/wait.js";
 import { HOLD_POINTS, type HoldPoint } from "../system/hold.js";
 import { findPartitions, processesIn } from "./checker.js";
 import type { Lab } from "./lab.js";
 import type { Operator } from "./operator.js";
+import { cut, powerOff, powerOn, restartSan, stopSan } from "./outages.js";
 import type { LabPartition } from "./partition.js";
 import { holdDirOf } from "./plan.js";
 import { serviceProcess, startConsole, startSystem, stopService } from "./services.js";
@@ -33,30 +35,44 @@ export interface Stage {
 export type Repair = () => Promise<void>;
 export interface Fault {
   readonly breaks: string;
+  /** it stays broken until the command has answered, or for OUTAGE_MS, also where the migration completes */
+  readonly lasts?: true;
+  /** it does not come back until an operator has said so: migrlpar -o r --force on the system that is left */
+  readonly survivor?: (stage: Stage) => System;
   readonly strike: (stage: Stage) => Promise<Repair>;
 }
 
+/** In the order of a move; each step of the saga (docs/architecture.md) has at least one. */
 export const MOMENTS = {
+  reserve: "the partition is locked, the destination has nothing of it",
+  reserved: "the destination has written its reservation, no disk is attached",
+  startShell: "the disks are attached, no process waits for the state",
+  openDestinationMover: "an empty process waits for the state",
+  openSourceMover: "the destination's mover waits for its peer",
   prepare: "the destination is ready, the operating system is about to be asked",
   copy: "memory is being copied",
   suspend: "the partition stands still, not yet handed over",
   handOver: "handed over; the rest of the state is not sent",
   loaded: "the destination has the whole state and has not decided",
   owned: "the destination has decided to own it and does not run it yet",
-  confirm: "it runs on the destination, the source is not cleaned",
+  confirm: "it runs on the destination, its operating system has not been told",
+  cleanSource: "it runs on the destination, the source is not cleaned",
+  finish: "the source is clean, the record on the destination is open",
 } as const;
 export type Moment = keyof typeof MOMENTS;
 
 const nothing: Repair = async () => undefined;
 const NETWORK_MS_MAX = 30_000;
+/** What the command waits for, without which it can not answer, is mended after this long. */
+const OUTAGE_MS = 10_000;
 /** Rate at which a copy lasts long enough to be hit. */
 const SLOW_RATE = "60mbit";
 
 const moverOf = (system: System): Vios => system.vioses[1] ?? system.vioses[0]!;
-/** By what the partition's process has open. */
+/** By what the partition's process has open; before it has one, the one that moveLine asks for. */
 function storageOf(stage: Stage, system: System): Vios {
   const found = findPartitions(stage.lab, [stage.partition]).find((one) => one.system === system.name);
-  const vios = system.vioses.find((one) => `v${one.lparId}` === found?.disks[0]?.vios);
+  const vios = found ? system.vioses.find((one) => `v${one.lparId}` === found.disks[0]?.vios) : system.vioses[0];
   if (!vios) throw new OlpmError("not-found", `${stage.partition.name} has no disk on ${system.name}`);
   return vios;
 }
@@ -122,11 +138,19 @@ async function restartConsole(stage: Stage): Promise<Repair> {
   await startConsole(stage.lab, console, stage.lab.environment);
   return nothing;
 }
-async function cutMovers(stage: Stage): Promise<Repair> {
-  const [mine, theirs] = [moverOf(stage.from), moverOf(stage.to)];
-  const route = (verb: "add" | "delete"): [string, ...string[]] => inNamespace(mine.namespace, "ip", "route", verb, "blackhole", `${theirs.lanAddress}/32`);
-  await run(route("add"));
-  return async () => void (await run(route("delete")));
+async function cutAll(ways: readonly Parameters<typeof cut>[]): Promise<Repair> {
+  const mends: Repair[] = [];
+  for (const way of ways) mends.push(await cut(...way));
+  return async () => {
+    for (const mend of mends) await mend();
+  };
+}
+const moversWay = ({ from, to }: Stage): Parameters<typeof cut> => [moverOf(from), moverOf(to)];
+/** The destination's answers get lost: to the source it is silent, as a broken switch is. */
+const systemsWay = ({ from, to }: Stage): Parameters<typeof cut> => [to, from];
+async function loseHost({ lab }: Stage, system: System): Promise<Repair> {
+  await powerOff(lab, system);
+  return () => powerOn(lab, system);
 }
 
 export const FAULTS = {
@@ -138,7 +162,7 @@ export const FAULTS = {
   destinationMover: { breaks: "the mover's native program on the destination is killed", strike: (stage) => killMover(stage.to) },
   sourceMoverVios: { breaks: "the mover's VIOS on the source is killed", strike: (stage) => killVios(stage, stage.from, moverOf(stage.from)) },
   destinationMoverVios: { breaks: "the mover's VIOS on the destination is killed", strike: (stage) => killVios(stage, stage.to, moverOf(stage.to)) },
-  moverLink: { breaks: "the connection between the movers is cut", strike: cutMovers },
+  moverLink: { breaks: "the connection between the movers is cut", strike: (stage) => cutAll([moversWay(stage)]) },
   sourceMoverHung: { breaks: "the mover's native program on the source hangs (SIGSTOP)", strike: (stage) => hangMover(stage.from) },
   destinationMoverHung: { breaks: "the mover's native program on the destination hangs (SIGSTOP)", strike: (stage) => hangMover(stage.to) },
   destinationQemuHung: { breaks: "the partition's process on the destination hangs (SIGSTOP)", strike: async (stage) => (process.kill(qemuOf(stage, stage.to), "SIGSTOP"), nothing) },
@@ -147,16 +171,25 @@ export const FAULTS = {
   console: { breaks: "the console is killed and started again", strike: restartConsole },
   sourceSystem: { breaks: "the managed system's process on the source is killed and started again", strike: (stage) => restartSystem(stage, stage.from) },
   destinationSystem: { breaks: "the managed system's process on the destination is killed and started again", strike: (stage) => restartSystem(stage, stage.to) },
+  systemLink: { lasts: true, breaks: "the connection between the two managed systems is cut for a while", strike: (stage) => cutAll([systemsWay(stage)]) },
+  link: { lasts: true, breaks: "both connections are cut for a while: between the managed systems and between the movers", strike: (stage) => cutAll([systemsWay(stage), moversWay(stage)]) },
+  san: { lasts: true, breaks: "the SAN is away for a while: its target daemon is killed", strike: async ({ lab }) => (await stopSan(lab), () => restartSan(lab)) },
+  sourceHost: { breaks: "the whole source host loses its power, and boots again", strike: (stage) => loseHost(stage, stage.from) },
+  destinationHost: { breaks: "the whole destination host loses its power, and boots again", strike: (stage) => loseHost(stage, stage.to) },
+  sourceHostGone: { survivor: ({ to }) => to, breaks: "the whole source host is lost for good, as an operator says with `migrlpar -o r --force`; it comes back all the same", strike: (stage) => loseHost(stage, stage.from) },
+  destinationHostGone: { survivor: ({ from }) => from, breaks: "the whole destination host is lost for good, as an operator says with `migrlpar -o r --force`; it comes back all the same", strike: (stage) => loseHost(stage, stage.to) },
 } as const satisfies Readonly<Record<string, Fault>>;
 export type FaultName = keyof typeof FAULTS;
+/** Those after which the command may lack a system to ask: what it says then is its own, and the two systems settle the rest when they meet again. */
+export const OUTAGES: readonly FaultName[] = ["systemLink", "link", "san", "sourceHost", "destinationHost", "sourceHostGone", "destinationHostGone"];
 /** Those in which a process of a partition or of its way is killed. */
 export const KILLED: readonly FaultName[] = ["sourceQemu", "destinationQemu", "sourceVios", "destinationVios", "sourceMover", "destinationMover", "sourceMoverVios", "destinationMoverVios"];
 
 /**
  * stays: undone, the partition ran on the source all the time; moves: completed on the destination. `lostOn...`: what was killed is the partition itself, which ends in
- * Error on that one system and is activated there again.
+ * Error on that one system and is activated there again. backOnSource: an operator gave it back to the source, where it is not activated.
  */
-export type Ending = "stays" | "moves" | "lostOnSource" | "lostOnDestination";
+export type Ending = "stays" | "moves" | "lostOnSource" | "lostOnDestination" | "backOnSource";
 export interface FaultCase {
   readonly fault: FaultName;
   readonly at: Moment;
@@ -239,17 +272,21 @@ export interface Attempt {
 }
 
 /**
- * Moves the partition, breaks something at the row's moment, and repairs it: when the command has answered, or at once where the migration completes and may need
- * what broke for that.
+ * Moves the partition, breaks something at the row's moment, and repairs it: at once where the migration completes and may need what broke for that, else (and what
+ * `lasts`) when the command has answered, or after OUTAGE_MS where it waits for that. What is lost for good comes back
+ * after an operator has recovered the partition without it, and after `recovered`.
  */
-export async function attempt(stage: Stage, { fault, at, ending, second }: FaultCase): Promise<Attempt> {
+export async function attempt(stage: Stage, { fault, at, ending, second }: FaultCase, recovered: (attempt: Pick<Attempt, "struckAt">) => Promise<void> = async () => undefined): Promise<Attempt> {
   const point = at === "copy" ? undefined : at;
   if (point) hold(sideOf(stage, point), point);
   else await slow(moverOf(stage.from));
   const goOn = async () => (point ? letGo(sideOf(stage, point), point) : fast(moverOf(stage.from)));
   let repair = nothing;
-  // A second pair needs nothing of the first.
-  const repairsFirst = ending === "moves" && !second;
+  const mend = () => {
+    const now = repair;
+    repair = nothing;
+    return now();
+  };
   try {
     const answer = stage.operator.run(moveLine(stage, second)).catch(() => ({ code: -1, stdout: "", stderr: "" }));
     const early = answer.then(({ stderr }) => Promise.reject(new OlpmError("migration-failed", `the migration ended before anything was broken: ${stderr}`)));
@@ -258,13 +295,26 @@ export async function attempt(stage: Stage, { fault, at, ending, second }: Fault
     const struckAt = performance.now();
     repair = await (FAULTS[fault] as Fault).strike(stage);
     await goOn();
-    if (repairsFirst) await repair();
+    const { lasts, survivor } = FAULTS[fault] as Fault;
+    if (survivor) {
+      await recover(stage, survivor(stage));
+      await recovered({ struckAt });
+      // A second pair needs nothing of the first.
+    } else if (ending !== "moves" || second || lasts) await Promise.race([answer, delay(OUTAGE_MS)]);
+    await mend();
     const result = await answer;
     return { ...result, struckAt, answeredMs: performance.now() - struckAt };
   } finally {
     await goOn();
-    if (!repairsFirst) await repair();
+    await mend();
   }
+}
+
+/** What an operator does when a system is lost for good: reads what the recovery says, and then says it. */
+async function recover({ operator, partition }: Stage, survivor: System): Promise<void> {
+  const line = `migrlpar -o r -m ${survivor.name} -p ${partition.name}`;
+  await until(async () => (/^OLPM-R05 .*--force/.test((await operator.run(line)).stderr) ? true : undefined), { what: `\`${line}\` to want a person`, deadlineMs: NETWORK_MS_MAX, everyMs: 500 });
+  await operator.quiet(`${line} --force`);
 }
 
 async function copying(stage: Stage): Promise<void> {

@@ -94,7 +94,8 @@ function pidFiles(plan: LabPlan): string[] {
   return files.filter((file) => fs.existsSync(file));
 }
 
-function dropGroups(dir: string): void {
+/** Removes a cpu group and those in it that have no process. */
+export function dropGroups(dir: string): void {
   if (!fs.existsSync(dir)) return;
   for (const entry of fs.readdirSync(dir, { withFileTypes: true })) if (entry.isDirectory()) dropGroups(path.join(dir, entry.name));
   try {

@@ -16,7 +16,8 @@ import { missing, type Summary } from "../simulation/summary.js";
 import { STEPS } from "../console/mobility/steps.js";
 import { COMMANDS } from "../console/commands/index.js";
 import type { Command } from "../console/commands/command.js";
-import { CASES, FAULTS, MOMENTS, type FaultCase } from "../lab/faults.js";
+import { MATRIX } from "../lab/fault-matrix.js";
+import { FAULTS, MOMENTS, type FaultCase } from "../lab/faults.js";
 import { isOf, type Measured } from "../lab/trial.js";
 import { HOLD_POINTS } from "../system/hold.js";
 import { VIOS_COMMANDS } from "../vios/cli/run.js";
@@ -78,7 +79,7 @@ const words = (steps: readonly string[]) => steps.map((step) => `\`${step}\``).j
 function faultCell(row: FaultCase | undefined): string {
   if (!row) return "";
   const ms = measured().find((one) => isOf(one, row))?.recoveredMs;
-  return ms === undefined || ms === null ? row.ending : `${row.ending}, ${(ms / 1_000).toFixed(1)} s`;
+  return ms === undefined ? row.ending : `${row.ending}, ${(ms / 1_000).toFixed(1)} s`;
 }
 const measured = (): Measured[] => {
   const file = path.resolve(import.meta.dirname, "../../../docs/reliability.json");
@@ -89,7 +90,7 @@ export const TABLES: Readonly<Record<string, () => string>> = {
   errors: () => table(["code", "meaning"], Object.entries(ERRORS).map(([code, meaning]) => [`\`${code}\``, meaning])),
   phases: () => table(["phase", "what happens", "when it fails here"], Object.entries(PHASE_TABLE).map(([phase, { happens, failure }]) => [`\`${phase}\``, happens, failure])),
   faults: () => table(["what breaks", ...Object.keys(MOMENTS)], [undefined, true as const].flatMap((second) => Object.entries(FAULTS).flatMap(([name, { breaks }]) => {
-    const rows = CASES.filter((row) => row.fault === name && row.second === second);
+    const rows = MATRIX.filter((row) => row.fault === name && row.second === second);
     return rows.length === 0 ? [] : [[second ? `with a second pair of movers: ${breaks}` : breaks, ...Object.keys(MOMENTS).map((at) => faultCell(rows.find((row) => row.at === at)))]];
   }))),
   moments: () => table(["moment", ""], Object.entries(MOMENTS).map(([name, means]) => [`\`${name}\``, means])),
