@@ -232,7 +232,7 @@ export class Lifecycle {
   async #shutdownVios({ lparId, how, restart }: Shutdown): Promise<void> {
     const hypervisor = this.#hypervisor;
     const moving = how === "immediate" ? [] : this.#migrationsOver(lparId);
-    if (moving.length > 0) throw new OlpmError("conflict", `The Virtual I/O Server ${hypervisor.row(lparId).definition.name} is used by the migration of ${moving.join(", ")}.`, { hsc: "OLPM-P02", action: "Wait until it ends, or stop it with migrlpar -o s. With --immed the Virtual I/O Server ends all the same, and the migration fails.", retryable: true });
+    if (moving.length > 0) throw new OlpmError("conflict", `The Virtual I/O Server ${hypervisor.row(lparId).definition.name} is used by the migration of ${moving.join(", ")}.`, { hsc: "OLPM-P02", action: "Wait until it ends, or stop it with migrlpar -o s. With --immed the Virtual I/O Server ends all the same, and the migration fails, unless a second pair of movers takes over.", retryable: true });
     hypervisor.setTransition(lparId, "shutting-down");
     try {
       // Before it ends, so that nothing is handed over to it any more; and after it, for a migration that began meanwhile.

@@ -156,10 +156,10 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
 
 /** Earlier moves to a system that count for a prediction: the last ones, since links and hosts change. */
 const PAST_MAX = 5;
-/** What the movers carried, bytes a second, in moves that succeeded: the latest first. */
+/** What the movers carried, bytes a second, in moves that succeeded in one copy: the latest first. */
 function pastRates(records: readonly MigrationRecord[], destination: string): number[] {
   return records
-    .filter((record) => record.role === "source" && record.status === "succeeded" && record.type === "active" && record.destination.system === destination)
+    .filter((record) => record.role === "source" && record.status === "succeeded" && record.type === "active" && record.takeOver === null && record.destination.system === destination)
     .reverse()
     .slice(0, PAST_MAX)
     .flatMap(({ phaseStartedAt: { copy, suspend }, progress }) => {
