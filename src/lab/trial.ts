@@ -191,7 +191,7 @@ function assertExplained({ code, stderr }: Attempt): void {
 function assertSaid({ code, stderr }: Attempt, where: RegExp): void {
   assert.equal(code, 1, stderr);
   const lines = stderr.trim().split("\n");
-  assert.match(lines[0] ?? "", /^HSCLA2CF .+\. \S.*\.$/, stderr);
+  assert.match(lines[0] ?? "", /^HSCLA(2CF|246) .+\. \S.*\.$/, stderr);
   assert.equal(lines.length, 2, stderr);
   assert.match(lines[1]!, where);
 }

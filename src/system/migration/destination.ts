@@ -134,8 +134,8 @@ export class DestinationSide {
   }
 
   async startShell(id: string): Promise<void> {
-    const { lparId } = this.#going(id).record.destination;
     await this.#hypervisor.hold("startShell");
+    const { lparId } = this.#going(id).record.destination;
     if (this.#hypervisor.process(lparId)) return;
     const process = await this.#hypervisor.startProcess(lparId, { incoming: true });
     await process.listenIncoming(incomingSocket(process.spec.dir));
@@ -143,10 +143,11 @@ export class DestinationSide {
   }
 
   async openMover(id: string, mspLparId: LparId): Promise<Result<ConsoleSystem, "migration.openDestinationMover">> {
-    const row = this.#going(id);
     await this.#hypervisor.hold("openDestinationMover");
+    const row = this.#going(id);
     const process = this.#hypervisor.process(row.record.destination.lparId);
-    if (!process || row.ticket === null) throw new OlpmError("wrong-state", "the partition's process must wait for state before the mover is opened");
+    if (!process) throw new OlpmError("migration-failed", `The process of partition ${row.record.lparName} that would take the state ended on ${this.#hypervisor.config.name}.`, { hsc: "HSCLA2CF", action: "Try again.", retryable: true });
+    if (row.ticket === null) throw new OlpmError("wrong-state", "the partition's process must wait for state before the mover is opened");
     return this.#hypervisor.vios(mspLparId).client.call("mover.receive", { id: row.record.id, ticket: row.ticket, takeSocket: incomingSocket(process.spec.dir) });
   }
 
@@ -391,8 +392,10 @@ export class DestinationSide {
   /** for what goes forward */
   #going(id: string): MigrationRow {
     const row = this.#open(id);
-    if (row.record.status === "undoing") throw new OlpmError("wrong-state", "this migration is being undone here");
-    return row;
+    if (row.record.status !== "undoing") return row;
+    // Who asks wants to hear what ended it, not that it has.
+    const { error } = row.record;
+    throw error === null ? new OlpmError("wrong-state", "this migration is being undone here") : new OlpmError("migration-failed", error.message, { hsc: error.hsc ?? undefined, action: error.action ?? undefined });
   }
 }
 

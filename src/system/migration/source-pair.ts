@@ -11,7 +11,7 @@ import type { Result } from "../../wire/rpc.js";
 import type { SystemSystem } from "../../wire/system-system.js";
 import type { Peer, PeerEndpoint } from "./peer.js";
 import type { AfterRelease } from "./source-released.js";
-import { mspOf, watchNeeds, type SourceContext } from "./source-watch.js";
+import { endedHere, mspOf, watchNeeds, type SourceContext } from "./source-watch.js";
 
 /** No limit of our own: the link decides (bytes a second). */
 const RATE_MAX = 2 ** 39;
@@ -24,10 +24,11 @@ export async function openPair(context: SourceContext, record: MigrationRecord, 
   const { hypervisor, records, running } = context;
   const mine = running.of(record.id);
   const process = hypervisor.process(record.source.lparId);
-  if (!process) throw new OlpmError("wrong-state", `Partition ${record.lparName} does not run.`, { hsc: "OLPM-P04" });
+  if (!process) throw endedHere(hypervisor);
   const outgoing = (mine.outgoing ??= await process.prepareOutgoing({ policy: hypervisor.config.migration, bytesPerSecondMax: RATE_MAX }));
   const msp = hypervisor.vios(mspOf(record));
   mine.unwatch ??= watchNeeds(context, record);
+  if (mine.abort.signal.aborted) throw abortError(mine.abort.signal);
   const { way } = await msp.client.call("mover.send", { id: record.id, ticket, channelSocket: outgoing.channelSocket, peer }, { signal: mine.abort.signal });
   records.change(record.id, (now) => ({ ...now, way }));
 }

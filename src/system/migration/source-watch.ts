@@ -53,6 +53,14 @@ export function watchNeeds({ hypervisor, records, running }: SourceContext, reco
   const { name } = hypervisor.config;
   const now = () => hypervisor.clock.now();
   let copyingSince: number | undefined;
+  const viosLost = (lost: number, why: string) => {
+    const role = lost === mspId ? `The mover service partition ${mspName ?? mspId} of ${name} was lost` : serving.has(lost) ? `A Virtual I/O Server that serves the partition on ${name} was lost` : undefined;
+    if (role === undefined) return;
+    const error = UNEXPECTED(`${role}: ${why}`, "Activate it with chsysstate -r lpar -o on, then try again.");
+    // A server of the partition takes its disks along: another mover does not help.
+    if (serving.has(lost)) abort.abort(error);
+    else lose(error);
+  };
   const unwatches = [
     hypervisor.vios(mspId).client.on("mover.changed", (state) => {
       if (state.id !== record.id || state.side !== "source") return;
@@ -62,18 +70,13 @@ export function watchNeeds({ hypervisor, records, running }: SourceContext, reco
       if (records.get(record.id).record.phase !== "copy") copyingSince = undefined;
       else if (Math.min(state.idleMs, now() - (copyingSince ??= now())) > STALL_MS_MAX) lose(NOTHING_MOVED());
     }),
-    hypervisor.onViosLost((lost, reason) => {
-      const role = lost === mspId ? `The mover service partition ${mspName ?? mspId} of ${name} was lost` : serving.has(lost) ? `A Virtual I/O Server that serves the partition on ${name} was lost` : undefined;
-      if (role === undefined) return;
-      const error = UNEXPECTED(`${role}: ${reason.message}`, "Activate it with chsysstate -r lpar -o on, then try again.");
-      // A server of the partition takes its disks along: another mover does not help.
-      if (serving.has(lost)) abort.abort(error);
-      else lose(error);
-    }),
+    hypervisor.onViosLost((lost, reason) => viosLost(lost, reason.message)),
     hypervisor.onProcessLost((lost) => {
       if (lost === lparId) abort.abort(endedHere(hypervisor));
     }),
   ];
+  // What was lost before the watch began told nobody.
+  for (const lost of [...serving].filter((one) => !hypervisor.vioses().some((vios) => vios.lparId === one))) viosLost(lost, "it does not run");
   return () => unwatches.splice(0).forEach((unwatch) => unwatch());
 }
 
