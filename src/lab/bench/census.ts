@@ -19,12 +19,17 @@ export class Census {
   readonly #classify: (words: readonly string[]) => Part;
   readonly #watched = new Map<number, Watched>();
   readonly #timer: NodeJS.Timeout;
+  #first: { readonly part: Part; readonly tell: () => void } | undefined;
 
   /** Begins to look. `classify` gets a process's command line. */
   constructor(classify: (words: readonly string[]) => Part) {
     this.#classify = classify;
     this.#look();
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+  }
+  /** Calls `tell` once, when a process of this part is seen that was not there before. */
+  onFirst(part: Part, tell: () => void): void {
+    this.#first = { part, tell };
   }
   stop(): void {
     this.#look();
@@ -53,6 +58,10 @@ export class Census {
           const part = this.#classify(fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0"));
           if (!one) this.#watched.set(pid, (one = { part, seenAt: at, samples: [], peakBytes: 0 }));
           one.part = part;
+          if (this.#first?.part === part) {
+            this.#first.tell();
+            this.#first = undefined;
+          }
         }
         if (one.part === "other") continue;
         const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");

@@ -22,6 +22,7 @@ import { Census, type Part } from "./census.js";
 import { Ours, runDirOf } from "./ours.js";
 import { benchText, withBench, type BenchReport } from "./report.js";
 import { Straight } from "./straight.js";
+import { WarmMemory } from "./warm.js";
 
 const HELP = `Usage: openlpm bench migrate [--runs N] [--only CASES] [--json FILE] [--markdown FILE] [--name LAB]
 
@@ -43,9 +44,6 @@ const BOOT_MS_MAX = 240_000;
 const FILL_MS_MAX = 120_000;
 /** Token bucket of the shaped link: a queue as a switch port has it. */
 const TBF = ["tbf", "rate", "1gbit", "burst", "1mb", "latency", "50ms"];
-/** What a move takes up on the destination at most: the partition's memory, and what lies in sockets. */
-const WARM_MB = MEMORY_MB + 256;
-const WARM_MS_MAX = 60_000;
 const VIOS_OF = { sealed: "vios1", direct: "vios2" } as const;
 
 export async function runBench(argv: readonly string[]): Promise<number> {
@@ -112,18 +110,21 @@ async function measure(lab: Lab, options: { readonly cases: readonly BenchCase[]
   const ours = new Ours(lab, operator, partition);
   const samples: Sample[] = [];
   const one = async (way: Way, link: Link) => {
-    await warm();
-    const census = new Census(classifier(lab, way === "sealed" || way === "direct" ? partition.uuid : straight.uuid));
+    const ourWay = way === "sealed" || way === "direct";
+    const census = new Census(classifier(lab, ourWay ? partition.uuid : straight.uuid));
+    const warm = await WarmMemory.take(MEMORY_MB + 256);
     try {
-      if (way === "sealed" || way === "direct") {
+      if (ourWay) {
         await straight.rest();
+        census.onFirst("mover", () => void warm.giveBack()); // a tenth of a second before the copy
         samples.push(await ours.move({ way, link, vios: VIOS_OF[way], census }));
       } else {
         await straight.wake();
-        samples.push(await straight.move({ tls: way === "qemu-tls", link, census }));
+        samples.push(await straight.move({ tls: way === "qemu-tls", link, census, beforeCopy: () => warm.giveBack() }));
       }
     } finally {
       census.stop();
+      await warm.giveBack();
     }
     const last = samples.at(-1)!;
     say(`  ${way.padEnd(10)} ${link.padEnd(6)} ${(last.runsMs / 1000).toFixed(2)} s until it runs, stopped ${Math.round(last.stoppedMs)} ms, ${last.cpuS.toFixed(2)} processor seconds`);
@@ -142,14 +143,6 @@ async function measure(lab: Lab, options: { readonly cases: readonly BenchCase[]
     }
   }
   return samples;
-}
-
-/**
- * Takes the memory that a move will need from the machine and gives it back, with huge pages as a partition has them. Where the machine is a virtual one whose host takes back what
- * was not used for two seconds, the first touch of such memory costs up to ten times the copy itself, and which way pays for it would be chance.
- */
-async function warm(): Promise<void> {
-  await run(["qemu-system-ppc64", "-M", "none", "-nodefaults", "-nographic", "-S", "-monitor", "stdio", "-object", `memory-backend-ram,id=warm,size=${WARM_MB}M,prealloc=on`], { input: "quit\n", deadlineMs: WARM_MS_MAX });
 }
 
 /** Starts `dirty` in the partition and waits until its memory is filled. */

@@ -77,8 +77,8 @@ export class Straight {
     return this.#process;
   }
 
-  /** Moves it to the other host. */
-  async move(options: { readonly tls: boolean; readonly link: Link; readonly census: Census }): Promise<Sample> {
+  /** Moves it to the other host; `beforeCopy` is awaited when all is ready. */
+  async move(options: { readonly tls: boolean; readonly link: Link; readonly census: Census; readonly beforeCopy: () => Promise<unknown> }): Promise<Sample> {
     const there = this.#here === 0 ? 1 : 0;
     const destination = await this.#launch(true, there);
     const [from, to] = [await this.#monitor(this.process), await this.#monitor(destination)];
@@ -96,6 +96,7 @@ export class Straight {
       const seen = new Map<string, number>();
       from.onEvent(({ event, at }) => event === "STOP" && seen.set("stopped", at));
       to.onEvent(({ event, at }) => event === "RESUME" && seen.set("runs", at));
+      await options.beforeCopy();
       const begunAt = Date.now();
       await from.execute("migrate", { uri: `tcp:${this.#sides[there].address}:${PORT}` });
       await until(
