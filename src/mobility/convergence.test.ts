@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { ConvergencePolicy } from "../model/migration.js";
 import { randomOf } from "../testkit/random.js";
-import { copyFailure, watchCopy, type CopySample, type CopyVerdict, type CopyWatch } from "./convergence.js";
+import { copyFailure, stopAllowedMs, watchCopy, type CopySample, type CopyVerdict, type CopyWatch } from "./convergence.js";
 
 const POLICY = ConvergencePolicy.parse({ stallRounds: 4, stallSeconds: 10, roundsMax: 50 });
 const MIB = 1 << 20;
@@ -29,6 +29,11 @@ function run(rounds: readonly Round[], policy = POLICY): { readonly verdict: Cop
   return { verdict: { kind: "goesOn" }, round: rounds.length };
 }
 const same = (count: number, round: Round): Round[] => Array.from({ length: count }, () => round);
+
+test("the first rounds have to leave little; what does not fit then gets the whole stop", () => {
+  assert.deepEqual([0, 1, 2, 3, 4, 500].map((round) => stopAllowedMs(round, { downtimeMs: 300 })), [50, 50, 50, 150, 300, 300]);
+  assert.deepEqual([1, 3, 4].map((round) => stopAllowedMs(round, { downtimeMs: 1 })), [1, 1, 1]);
+});
 
 test("rounds that get smaller go on, however many", () => {
   assert.equal(run(Array.from({ length: 40 }, (_, at) => ({ mib: 4_000 * 0.9 ** at }))).verdict.kind, "goesOn");

@@ -27,6 +27,18 @@ export type CopyVerdict = { readonly kind: "goesOn" } | { readonly kind: "stalle
 /** A round counts as smaller only when it is by this part. */
 const SMALLER = 0.95;
 
+/** Rounds that count as the first ones, and the part of the allowed stop that they get, and the round after them. */
+const FIRST_ROUNDS = 2;
+const [FIRST_PART, NEXT_PART] = [1 / 6, 1 / 2];
+/**
+ * Ms into which the rest has to fit in this round. On a fast link the whole allowed stop carries a good part of a partition's memory, which another round would carry while the partition runs;
+ * so all of it is used only when shorter ones were not enough.
+ */
+export function stopAllowedMs(rounds: number, { downtimeMs }: Pick<ConvergencePolicy, "downtimeMs">): number {
+  const part = rounds <= FIRST_ROUNDS ? FIRST_PART : rounds === FIRST_ROUNDS + 1 ? NEXT_PART : 1;
+  return Math.max(1, Math.round(downtimeMs * part));
+}
+
 /** Takes one sample after the others; undefined for the first. The memory of the watch does not grow. */
 export function watchCopy(before: CopyWatch | undefined, sample: CopySample, policy: ConvergencePolicy): { readonly watch: CopyWatch; readonly verdict: CopyVerdict } {
   const { rounds, throttlePercent } = sample;

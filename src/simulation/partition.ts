@@ -275,6 +275,9 @@ class SimOutgoing implements OutgoingMigration {
   sample() {
     return this.#life.later(1, () => ({ ...NO_PROGRESS, status: this.#machine.outgoing }));
   }
+  allowStop(): Promise<void> {
+    return command(this.#life, this.#machine, () => undefined);
+  }
   begin(): Promise<void> {
     return command(this.#life, this.#machine, () => this.#machine.begin());
   }

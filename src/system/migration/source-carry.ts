@@ -7,7 +7,7 @@ import { invariant } from "../../kit/invariant.js";
 import { delay } from "../../kit/wait.js";
 import type { LparId } from "../../model/ids.js";
 import { hasSecondPair, type MigrationRecord } from "../../model/migration.js";
-import { copyFailure, watchCopy, type CopyWatch } from "../../mobility/convergence.js";
+import { copyFailure, stopAllowedMs, watchCopy, type CopyWatch } from "../../mobility/convergence.js";
 import type { Hypervisor } from "../contract.js";
 import type { OutgoingMigration } from "../qemu/contract.js";
 import { sendConsoleLog, type SentLog } from "./console-log.js";
@@ -41,7 +41,7 @@ export class Carrier {
   }
 
   async carry(id: string, endpoint: PeerEndpoint): Promise<void> {
-    const { record } = this.#records.enter(id, "copy");
+    const { record } = this.#records.get(id);
     const log = this.#hypervisor.log.child({ migration_id: id, role: "source", lpar: record.lparName });
     const running = this.#running.of(id);
     let sent: SentLog | undefined;
@@ -50,6 +50,8 @@ export class Carrier {
     try {
       running.unwatch ??= watchNeeds(this.#context, record);
       sent = await sendConsoleLog(this.#parts.logs, peer.client, id, this.#hypervisor.view(record.source.lparId).runtime.consoleLog, running.abort.signal).catch((thrown: unknown) => Promise.reject(firstWordFailed(record, thrown)));
+      if (running.abort.signal.aborted) throw running.abort.signal.reason;
+      this.#records.enter(id, "copy");
       stoppedAt = await this.#copyAndRelease(id).catch(async (thrown: unknown) => {
         const lost = running.pairLost.signal;
         if (!lost.aborted || running.abort.signal.aborted || !hasSecondPair(this.#records.get(id).record)) throw thrown;
@@ -143,6 +145,8 @@ export class Carrier {
     let watch: CopyWatch | undefined;
     // The movers tell of a stall too; one that is gone tells of nothing.
     let moved = { bytes: -1, at: this.#hypervisor.clock.now() };
+    const policy = this.#hypervisor.config.migration;
+    let allowedMs = stopAllowedMs(1, policy);
     for (; !over.aborted; await delay(PROGRESS_MS, over, this.#hypervisor.clock)) {
       const sample = await outgoing.sample().catch(() => undefined); // QEMU is busy; the copy's own outcome comes from reachSwitchover
       if (!sample || over.aborted) continue;
@@ -152,7 +156,9 @@ export class Carrier {
       if (progress.bytesSent !== moved.bytes || (status !== "active" && status !== "setup")) moved = { bytes: progress.bytesSent, at: now };
       else if (now - moved.at > STALL_MS_MAX) return losePair(this.#running.of(id), this.#records.get(id).record, NOTHING_MOVED());
       if (status !== "active") continue;
-      const next = watchCopy(watch, { at: now, ...progress }, this.#hypervisor.config.migration);
+      const allowMs = stopAllowedMs(progress.rounds, policy);
+      if (allowMs !== allowedMs) await outgoing.allowStop(allowMs).then(() => (allowedMs = allowMs), () => undefined); // as with a sample; the next one tries again
+      const next = watchCopy(watch, { at: now, ...progress }, policy);
       watch = next.watch;
       if (next.verdict.kind === "goesOn") continue;
       const { message, action } = copyFailure(this.#records.get(id).record.lparName, next.verdict, progress.rate);

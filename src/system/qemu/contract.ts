@@ -80,6 +80,8 @@ export interface OutgoingMigration {
   /** unix socket from which exactly one mover fetches the channel */
   readonly channelSocket: string;
   sample(): Promise<MigrationProgress & { readonly status: string }>;
+  /** From now on QEMU stops the partition when the rest fits into so many ms. */
+  allowStop(ms: number): Promise<void>;
   /** Starts QEMU's copy. */
   begin(): Promise<void>;
   /** Resolves when the partition is stopped and flushed and nothing is decided (QEMU: pre-switchover). @throws migration-failed | aborted */

@@ -8,12 +8,13 @@ import type { Logger } from "../../kit/log.js";
 import { abortError, delay, until } from "../../kit/wait.js";
 import type { MigrationProgress } from "../../model/migration.js";
 import { QmpClient } from "../../qmp/client.js";
+import { MigrationNews } from "../../qmp/migration-news.js";
 import { connectUnix } from "../../wire/transport.js";
 import type { OutgoingMigration } from "./contract.js";
 import { sockets } from "./arguments.js";
 
 /** Events tell first; the poll is for an event that was missed while this process was restarted. */
-const POLL_MS = 50;
+const POLL_MS = 500;
 /** A status query that takes longer than this means that QEMU is blocked in a write. */
 const BLOCKED_MS = 2_000;
 const END_MS_MAX = 30_000;
@@ -46,6 +47,10 @@ export class QemuOutgoing implements OutgoingMigration {
     const bytes = info.ram?.transferred ?? 0;
     if (!this.#last || at - this.#last.at >= 900) this.#last = { at, bytes, rate: this.#last ? Math.max(0, ((bytes - this.#last.bytes) * 1000) / (at - this.#last.at)) : 0 };
     return { ...progressOf(info, this.#last.rate), status: info.status ?? "none" };
+  }
+
+  async allowStop(ms: number): Promise<void> {
+    await this.#qmp.execute("migrate-set-parameters", { "downtime-limit": ms });
   }
 
   async begin(): Promise<void> {
@@ -103,29 +108,23 @@ export class QemuOutgoing implements OutgoingMigration {
   }
 
   async #reach(wanted: (status: string) => boolean, signal: AbortSignal): Promise<string> {
-    let wake: (() => void) | undefined;
-    const forget = this.#qmp.onEvent(({ event }) => event === "MIGRATION" && wake?.());
-    const onAbort = () => wake?.();
-    signal.addEventListener("abort", onAbort);
+    const news = new MigrationNews(this.#qmp);
     try {
-      for (;;) {
+      for (let told: string | undefined; ; told = await news.take(POLL_MS, signal)) {
         if (signal.aborted) throw abortError(signal);
         // Blocked is not over: whoever reads the channel decides how this goes on.
-        const status = await this.#status(END_MS_MAX).catch((error: unknown) => {
-          if (toOlpmError(error, "").code === "timeout") return "blocked";
-          throw error;
-        });
+        const status =
+          told ??
+          (await this.#status(END_MS_MAX).catch((error: unknown) => {
+            if (toOlpmError(error, "").code === "timeout") return "blocked";
+            throw error;
+          }));
         if (signal.aborted) throw abortError(signal);
         if (wanted(status)) return status;
         if (over(status) && status !== "none") throw new OlpmError("migration-failed", `QEMU ended the migration (${status})`, { hsc: "HSCLA2CF" });
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, POLL_MS);
-          wake = () => (clearTimeout(timer), resolve());
-        });
       }
     } finally {
-      forget();
-      signal.removeEventListener("abort", onAbort);
+      news.close();
     }
   }
 

@@ -11,9 +11,11 @@ import { invariant } from "../../kit/invariant.js";
 import type { Logger } from "../../kit/log.js";
 import type { MemoryDevice } from "../../model/lpar.js";
 import { identify, isAlive, killAndWait, type ProcessIdentity } from "../../kit/proc.js";
-import { abortError, delay, until } from "../../kit/wait.js";
+import { abortError, until } from "../../kit/wait.js";
 import type { ConvergencePolicy } from "../../model/migration.js";
+import { stopAllowedMs } from "../../mobility/convergence.js";
 import { QmpClient, type QmpEvent } from "../../qmp/client.js";
+import { MigrationNews } from "../../qmp/migration-news.js";
 import { connectUnix } from "../../wire/transport.js";
 import { guestAgent } from "./agent.js";
 import { qemuArguments, sockets } from "./arguments.js";
@@ -28,7 +30,8 @@ const PROGRAM = "qemu-system-ppc64";
 /** From start to an answer on QMP; QEMU maps the partition's memory before that. */
 const START_MS_MAX = 30_000;
 const WATCH_MS = 500;
-const LOADED_POLL_MS = 25;
+/** Events tell first; the poll is for one that came while this process was restarted. */
+const LOADED_POLL_MS = 500;
 
 type GuestNews = "reset" | "shutdown" | "stop" | "resume" | "panicked";
 const GUEST_NEWS: Readonly<Record<string, GuestNews>> = { RESET: "reset", SHUTDOWN: "shutdown", STOP: "stop", RESUME: "resume", GUEST_PANICKED: "panicked" };
@@ -235,7 +238,7 @@ class QemuProcess implements PartitionProcess {
     const { throttle } = policy;
     await this.#qmp.execute("migrate-set-capabilities", capabilities("source", throttle !== null));
     await this.#qmp.execute("migrate-set-parameters", {
-      ...{ "max-bandwidth": bytesPerSecondMax, "downtime-limit": policy.downtimeMs },
+      ...{ "max-bandwidth": bytesPerSecondMax, "downtime-limit": stopAllowedMs(1, policy) },
       ...(throttle === null ? {} : { "cpu-throttle-initial": throttle.initialPercent, "cpu-throttle-increment": throttle.stepPercent, "max-cpu-throttle": throttle.maxPercent }),
     });
     const at = sockets(this.spec.dir);
@@ -252,18 +255,15 @@ class QemuProcess implements PartitionProcess {
     await this.#startHolder(["incoming", sockets(this.spec.dir).channelQmp, socket], [socket]);
   }
   async loaded(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      if (signal.aborted) throw abortError(signal);
-      const ended = () => new OlpmError("migration-failed", `the hypervisor on the destination did not take the partition's state: ${logTail(this.spec) || "it ended without a word"}`, { hsc: "HSCLA2CF" });
-      const state = await this.state().catch((error: unknown) => {
-        const ours = toOlpmError(error, "waiting for the partition's state");
-        if (ours.code === "peer-lost") throw ended();
-        if (ours.code === "timeout") return "waiting"; // QEMU answers nothing while it loads the last of the state
-        throw ours;
-      });
-      if (state === "loaded") return;
-      if (state === "ended") throw ended();
-      await this.#migrationEvent(signal);
+    const news = new MigrationNews(this.#qmp);
+    try {
+      for (;;) {
+        if (signal.aborted) throw abortError(signal);
+        if (await this.#isLoaded()) return;
+        await news.take(LOADED_POLL_MS, signal);
+      }
+    } finally {
+      news.close();
     }
   }
   machine(): ReturnType<Hotplug["machine"]> {
@@ -326,18 +326,17 @@ class QemuProcess implements PartitionProcess {
     for (const listener of [...this.#onExit]) listener({ stderr });
   }
 
-  /** The next migration event, or a short while: events come first, the poll is for the one that was missed. */
-  async #migrationEvent(signal: AbortSignal): Promise<void> {
-    let wake!: () => void;
-    const woken = new Promise<void>((resolve) => (wake = resolve));
-    const forget = this.#qmp.onEvent(({ event }) => event === "MIGRATION" && wake());
-    const timer = new AbortController();
-    const stop = () => timer.abort();
-    signal.addEventListener("abort", stop, { once: true });
-    await Promise.race([woken, delay(LOADED_POLL_MS, timer.signal).catch(() => undefined)]);
-    signal.removeEventListener("abort", stop);
-    timer.abort();
-    forget();
+  /** @throws migration-failed when it ended without the state */
+  async #isLoaded(): Promise<boolean> {
+    const ended = () => new OlpmError("migration-failed", `the hypervisor on the destination did not take the partition's state: ${logTail(this.spec) || "it ended without a word"}`, { hsc: "HSCLA2CF" });
+    const state = await this.state().catch((error: unknown) => {
+      const ours = toOlpmError(error, "waiting for the partition's state");
+      if (ours.code === "peer-lost") throw ended();
+      if (ours.code === "timeout") return "waiting"; // QEMU answers nothing while it loads the last of the state
+      throw ours;
+    });
+    if (state === "ended") throw ended();
+    return state === "loaded";
   }
 
   /** Starts the channel program and waits until its sockets are there. */
