@@ -82,7 +82,7 @@ export const ConvergencePolicy = z.strictObject({
 });
 export type ConvergencePolicy = z.infer<typeof ConvergencePolicy>;
 
-/** How the movers carry the state: `sealed` encrypts it; `direct`, on a link that both ends' configurations trust, leaves it to the hypervisors and the kernel. */
+/** How the movers carry the state: `sealed` encrypts it; `direct`, on a link that both ends' configurations trust, sends it as it is. */
 export const MoverWay = z.enum(["sealed", "direct"]);
 export type MoverWay = z.infer<typeof MoverWay>;
 
