@@ -193,8 +193,9 @@ export class Handle implements Omit<PartitionProcess, Resizing | "measure"> {
   state(): Promise<ProcessState> {
     return this.#life.later(this.#ms(), () => (this.#loadedEarly && this.qemu.state === "waiting" ? "loaded" : this.qemu.state));
   }
-  run(): Promise<void> {
-    return this.#do(() => this.qemu.run());
+  async run(): Promise<number> {
+    await this.#do(() => this.qemu.run());
+    return 0;
   }
   pause(): Promise<void> {
     return this.#do(() => (this.qemu.running = false));

@@ -125,15 +125,17 @@ export class TakeOver {
     if (!process) throw ENDED();
     // The LUNs are open by now, unless opening them early failed.
     let open = await this.#waiting.of(record.id).gates;
+    let runsSinceMs = 0;
     await this.#untilDone("the partition could not run yet", record, async () => {
       if (!this.#hypervisor.process(lparId)) throw ENDED();
       if (open !== true) await this.#hypervisor.setGates(lparId, "open");
       open = true;
-      await process.run();
+      runsSinceMs = await process.run();
     });
-    const stoppedMs = released === null ? null : Math.round(released.stoppedForMs + this.#hypervisor.clock.now() - released.at);
-    await process.announce().catch((error: unknown) => this.#hypervisor.log.warn({ err: error, migration_id: record.id }, "announcing the addresses failed; the LAN learns them from the partition's own traffic"));
+    const stoppedMs = released === null ? null : Math.max(0, Math.round(released.stoppedForMs + this.#hypervisor.clock.now() - released.at - runsSinceMs));
+    const announced = process.announce().catch((error: unknown) => this.#hypervisor.log.warn({ err: error, migration_id: record.id }, "announcing the addresses failed; the LAN learns them from the partition's own traffic"));
     this.#records.change(record.id, (now) => this.#records.entered({ ...now, stoppedMs }, "confirm"));
+    await announced;
     return stoppedMs;
   }
 

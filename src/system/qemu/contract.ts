@@ -103,8 +103,8 @@ export interface PartitionProcess {
   readonly guest: GuestAgent;
   /** @throws OlpmError timeout: it lives and does not answer, for it is blocked in a write; everything else that asks it does the same */
   state(): Promise<ProcessState>;
-  /** lets the processors run. The caller holds an `owner` record. */
-  run(): Promise<void>;
+  /** Lets the processors run. The caller holds an `owner` record. Gives how many ms ago they began, by QEMU's own word. */
+  run(): Promise<number>;
   pause(): Promise<void>;
   /** What of its memory the host backs, and how fast the guest changes it, by a short sample; the rate is null when this QEMU can not tell. */
   measure(): Promise<{ readonly residentBytes: number; readonly dirtyBytesPerSecond: number | null }>;

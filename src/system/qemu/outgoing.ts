@@ -36,8 +36,9 @@ export class QemuOutgoing implements OutgoingMigration {
     this.#dir = dir;
     this.#log = log;
     this.channelSocket = sockets(dir).hand;
-    qmp.onEvent(({ event }) => {
-      if (event === "STOP") this.#stoppedAt = performance.now();
+    qmp.onEvent(({ event, at }) => {
+      // By QEMU's own word: what this process was late to hear it, the partition stood still too.
+      if (event === "STOP") this.#stoppedAt = performance.now() - Math.max(0, Date.now() - at);
     });
   }
 

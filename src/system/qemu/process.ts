@@ -195,17 +195,19 @@ class QemuProcess implements PartitionProcess {
 
   async state(): Promise<ProcessState> {
     if (!isAlive(this.#identity)) return "ended";
-    const { status } = (await this.#qmp.execute("query-status")) as { status: string };
+    const asked = [this.#qmp.execute("query-status"), this.spec.incoming ? this.#qmp.execute("query-migrate") : Promise.resolve({})] as const;
+    const [{ status }, { status: migration }] = (await Promise.all(asked)) as [{ status: string }, { status?: string }];
     if (status === "inmigrate") return "waiting";
     if (status === "running") return "running";
     if (status === "io-error") return "io-error";
     if (status === "prelaunch") return "started";
-    if (!this.spec.incoming) return "paused";
-    const { status: migration } = (await this.#qmp.execute("query-migrate")) as { status?: string };
     return migration === "completed" && status === "paused" ? "loaded" : "paused";
   }
-  async run(): Promise<void> {
-    await this.#qmp.execute("cont");
+  async run(): Promise<number> {
+    let begunAt = Infinity;
+    const forget = this.#qmp.onEvent(({ event, at }) => event === "RESUME" && (begunAt = at));
+    await this.#qmp.execute("cont").finally(forget);
+    return Math.max(0, Date.now() - begunAt);
   }
   async pause(): Promise<void> {
     await this.#qmp.execute("stop");
@@ -260,7 +262,8 @@ class QemuProcess implements PartitionProcess {
       for (;;) {
         if (signal.aborted) throw abortError(signal);
         if (await this.#isLoaded()) return;
-        await news.take(LOADED_POLL_MS, signal);
+        // QEMU says it when the processors' state is in and they stand still.
+        if ((await news.take(LOADED_POLL_MS, signal)) === "completed") return;
       }
     } finally {
       news.close();
