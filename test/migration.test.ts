@@ -119,7 +119,7 @@ test("without memory on the destination the migration is refused before anything
 
 test("the destination's process is killed during the copy", async () => {
   await lab.slow("ms01", "vios1");
-  const copy = await lab.beginCopy("db01", "ms01", "ms02");
+  const copy = await lab.beginCopy("db01", "ms01", "ms02", "vios1");
   process.kill(lab.pid("ms02", `p${await lab.lparId("db01", "ms02")}`), "SIGKILL");
   const { code, stderr } = await copy.ended;
   await lab.fast("ms01", "vios1");
@@ -132,7 +132,7 @@ test("the destination's process is killed during the copy", async () => {
 
 test("the connection between the movers is cut during the copy", async () => {
   await lab.slow("ms01", "vios1");
-  const copy = await lab.beginCopy("db01", "ms01", "ms02");
+  const copy = await lab.beginCopy("db01", "ms01", "ms02", "vios1");
   const peer = `${lab.vios("ms02", "vios1").lanAddress}/32`;
   await run(inNamespace(lab.vios("ms01", "vios1").namespace, "ip", "route", "add", "blackhole", peer));
   const { code, stderr } = await copy.ended;
