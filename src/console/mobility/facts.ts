@@ -110,7 +110,8 @@ async function probeMovers(base: Pick<MobilityFacts, "source" | "destination" | 
   const first = answers.get(keyOf(best))!;
   const others = first.reachable && seconds.length === 0 ? [] : [...new Map([...firsts, ...seconds].map((pair) => [keyOf(pair), pair])).values()].filter((pair) => !answers.has(keyOf(pair)));
   await Promise.all(others.map(async (pair) => answers.set(keyOf(pair), await probePair(pair, source, destination, signal))));
-  const reached = (pair: MspPair) => answers.get(keyOf(pair))!.reachable;
+  // Where the best pair answered and no second one is possible, the others were not asked.
+  const reached = (pair: MspPair) => answers.get(keyOf(pair))?.reachable ?? false;
   const chosen = choosePairs(firsts.filter(reached), seconds.filter(reached));
   if (!chosen) return first;
   const failed = seconds.find((one) => areDisjoint(chosen.pair, one));
