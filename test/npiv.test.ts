@@ -7,8 +7,11 @@ import fs from "node:fs";
 import { after, before, test } from "node:test";
 import { run } from "../src/kit/run.js";
 import { until } from "../src/kit/wait.js";
+import { attempt, moveLine, type FaultCase, type Stage } from "../src/lab/faults.js";
 import { wwpnsOf } from "../src/lab/partition.js";
+import { LUN_MB } from "../src/lab/plan.js";
 import { loggedIn, unmaskLun } from "../src/lab/san.js";
+import { labStatus } from "../src/lab/status.js";
 import { Fixture } from "./support/fixture.js";
 
 const RECORD_BYTES = 512;
@@ -34,6 +37,9 @@ for disk in /dev/sd[a-z]; do [ "$disk" = "$root" ] || break; done
 
 let lab: Fixture;
 let pair: string[];
+/** where the partition is, and which of its pair is in turn there */
+let home = "ms01";
+let active = 0;
 const names = (...wwpns: string[]) => wwpns.map((wwpn) => `naa.${wwpn}`).sort();
 const loggedInNow = () => loggedIn(lab.lab, 0);
 const npiv = (system: string, vios = "vios1") => lab.operator.run(`viosvrcmd -m ${system} -p ${vios} -c "lsmap -all -npiv -field physloc clntname status fc ports -fmt :"`);
@@ -49,7 +55,7 @@ function missingRecords(upTo: number): number[] {
 }
 
 before(async () => {
-  lab = await Fixture.up("npv", { fcLuns: 1, luns: 2 });
+  lab = await Fixture.up("npv", { fcLuns: 1, luns: 2, faults: true });
   await lab.partition({ name: "db01", system: "ms01", lun: 0, memoryMb: 512, fc: 0, files: [WRITER] });
   pair = await wwpnsOf(lab.operator, "ms01", "db01");
 });
@@ -78,6 +84,40 @@ test("a migration that is stopped logs the second WWPN out again", async () => {
   assert.equal((await npiv("ms02")).code, 10, "no server adapter is left on the destination");
   await progressed();
   await lab.check("db01", "ms01");
+});
+
+/** The Virtual I/O Server that serves both disks is killed; which of the pair is logged in when the migration has ended, with and without the partition's move. */
+const KILLED: readonly FaultCase[] = [
+  { fault: "destinationVios", at: "copy", ending: "stays" },
+  { fault: "destinationVios", at: "handOver", ending: "stays" },
+  { fault: "sourceVios", at: "copy", ending: "stays" },
+  { fault: "sourceVios", at: "handOver", ending: "moves" },
+];
+for (const row of KILLED) {
+  test(`${row.fault} at ${row.at}: the partition ${row.ending}; one WWPN is logged in where it runs, and none is left elsewhere; a second try moves it`, async () => {
+    const [here, there] = [home, home === "ms01" ? "ms02" : "ms01"];
+    const stage: Stage = { lab: lab.lab, operator: lab.operator, partition: lab.client("db01").partition, from: lab.system(here), to: lab.system(there) };
+    const { code, stderr } = await attempt(stage, row);
+    if (row.ending === "stays") {
+      assert.equal(code, 1, stderr);
+      assert.deepEqual(await loggedInNow(), names(pair[active]!));
+      await progressed();
+      await lab.check("db01", here);
+      const again = await lab.operator.run(moveLine(stage));
+      assert.equal(again.code, 0, again.stderr);
+    } else assert.deepEqual([code, stderr], [0, ""]);
+    [home, active] = [there, 1 - active];
+    assert.deepEqual(await loggedInNow(), names(pair[active]!));
+    assert.equal((await npiv(here)).code, 10, "no server adapter is left");
+    await progressed();
+    await lab.check("db01", there);
+    assert.deepEqual(missingRecords(await written()), []);
+  });
+}
+
+test("lab status shows the LUN with both its names, who is logged in, and whose it is", async () => {
+  const { san } = await labStatus(lab.lab);
+  assert.deepEqual(san.fcLuns.map(({ bytes, maskedTo, loggedIn: now, usedBy }) => ({ bytes, maskedTo, now, usedBy })), [{ bytes: LUN_MB << 20, maskedTo: names(...pair), now: names(pair[active]!), usedBy: "db01" }]);
 });
 
 test("the second WWPN logs in before the first logs out, at the next move the other way round; mappings as asked; no write is lost", async () => {

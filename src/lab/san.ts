@@ -61,12 +61,21 @@ export async function unmaskLun({ san }: Pick<LabPlan, "san">, index: number, ww
   await adminOf(san.control)("target", "unbind", "--tid", String(targetOf(index)), "--initiator-name", `naa.${wwpn}`);
 }
 
-/** Initiator names that are logged in to a masked LUN now, each once, as the SAN says. */
-export async function loggedIn({ san }: Pick<LabPlan, "san">, index: number): Promise<string[]> {
-  const text = await adminOf(san.control)("target", "show");
-  const own = text.split(/^Target /m).find((part) => part.startsWith(`${targetOf(index)}:`)) ?? "";
-  return [...new Set([...own.matchAll(/Initiator: (\S+)/g)].map(([, name]) => name!))].sort();
+/** Initiator names of a masked LUN, each once and in order, as the SAN says: who may see it, and who is logged in now. */
+export interface Masking {
+  readonly maskedTo: readonly string[];
+  readonly loggedIn: readonly string[];
 }
+/** Of all LUNs for virtual Fibre Channel, by their index. @throws OlpmError refused: the SAN does not run */
+export async function maskings({ san }: Pick<LabPlan, "san">): Promise<Masking[]> {
+  const targets = (await adminOf(san.control)("target", "show")).split(/^Target /m);
+  return san.fcLuns.map((_, index) => {
+    const [sessions = "", admitted = ""] = (targets.find((part) => part.startsWith(`${targetOf(index)}:`)) ?? "").split("ACL information:");
+    const names = (text: string, pattern: RegExp) => [...new Set([...text.matchAll(pattern)].map(([, name]) => name!))].sort();
+    return { loggedIn: names(sessions, /Initiator: (\S+)/g), maskedTo: names(admitted, /^\s+(naa\.\S+)/gm) };
+  });
+}
+export const loggedIn = async (lab: Pick<LabPlan, "san">, index: number): Promise<readonly string[]> => (await maskings(lab))[index]!.loggedIn;
 
 /** Sockets that tgtd leaves behind when it is killed. */
 export function forgetSan(control: number): void {

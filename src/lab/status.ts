@@ -5,12 +5,22 @@ import { z } from "zod";
 import type { Lab } from "./lab.js";
 import { Operator } from "./operator.js";
 import { LAN_ADDRESS, PREFIX, SAN_ADDRESS, SAN_PORT } from "./plan.js";
+import { maskings, type Masking } from "./san.js";
 import { serviceProcess } from "./services.js";
 
+/** A LUN for virtual Fibre Channel. `usedBy`: the partition that has one of the names */
+interface FcLunStatus {
+  readonly id: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly maskedTo: readonly string[];
+  readonly loggedIn: readonly string[];
+  readonly usedBy: string | null;
+}
 export interface LabStatus {
   readonly name: string;
   readonly lan: { readonly namespace: string; readonly address: string; readonly prefix: number };
-  readonly san: { readonly namespace: string; readonly portal: string; readonly luns: readonly { readonly id: string; readonly file: string; readonly bytes: number; readonly usedBy: string | null }[] };
+  readonly san: { readonly namespace: string; readonly portal: string; readonly luns: readonly { readonly id: string; readonly file: string; readonly bytes: number; readonly usedBy: string | null }[]; readonly fcLuns: readonly FcLunStatus[] };
   readonly consoles: readonly { readonly name: string; readonly version: string; readonly pid: number | null; readonly ssh: { readonly host: string; readonly port: number }; readonly lanAddress: string; readonly user: string; readonly password: string | null; readonly stateDir: string }[];
   readonly systems: readonly {
     readonly name: string;
@@ -27,11 +37,12 @@ export async function labStatus(lab: Lab): Promise<LabStatus> {
   const operator = new Operator(lab);
   const systems = await Promise.all(lab.systems.map((system) => systemStatus(operator, system)));
   const backing = await usedLuns(lab, operator);
+  const fcLuns = await fcLunStatus(lab, operator);
   const version = z.object({ version: z.string() }).parse(JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, "../../../package.json"), "utf8"))).version;
   return {
     name: lab.name,
     lan: { namespace: lab.lan.namespace, address: LAN_ADDRESS, prefix: PREFIX },
-    san: { namespace: lab.san.namespace, portal: `${SAN_ADDRESS}:${SAN_PORT}`, luns: lab.san.luns.map((lun) => ({ id: lun.id, file: lun.file, bytes: fs.statSync(lun.file).size, usedBy: backing.get(lun.number - 1) ?? null })) },
+    san: { namespace: lab.san.namespace, portal: `${SAN_ADDRESS}:${SAN_PORT}`, luns: lab.san.luns.map((lun) => ({ id: lun.id, file: lun.file, bytes: fs.statSync(lun.file).size, usedBy: backing.get(lun.number - 1) ?? null })), fcLuns },
     consoles: lab.consoles.map((one) => ({ name: one.name, version, pid: serviceProcess(one.runDir)?.pid ?? null, ssh: { host: "127.0.0.1", port: Number(readText(path.join(one.stateDir, "ssh-port")) ?? 0) }, lanAddress: one.lanAddress, user: "hscroot", password: readText(path.join(one.stateDir, "initial-password")), stateDir: one.stateDir })),
     systems,
   };
@@ -67,11 +78,25 @@ async function usedLuns(lab: Lab, operator: Operator): Promise<Map<number, strin
   return used;
 }
 
+async function fcLunStatus(lab: Lab, operator: Operator): Promise<FcLunStatus[]> {
+  const owners = new Map<string, string>();
+  for (const system of lab.systems) {
+    const { stdout } = await operator.run(`lshwres -r virtualio --rsubtype fc --level lpar -m ${system.name} -F lpar_name:wwpns`).catch(() => ({ stdout: "" }));
+    for (const line of stdout.split("\n")) for (const [wwpn] of line.matchAll(/\b[0-9a-f]{16}\b/g)) owners.set(`naa.${wwpn}`, line.split(":")[0]!);
+  }
+  const masked = await maskings(lab).catch((): Masking[] => []);
+  return lab.san.fcLuns.map((lun, index) => {
+    const { maskedTo, loggedIn } = masked[index] ?? { maskedTo: [], loggedIn: [] };
+    return { id: lun.id, file: lun.file, bytes: fs.statSync(lun.file).size, maskedTo, loggedIn, usedBy: maskedTo.flatMap((name) => owners.get(name) ?? [])[0] ?? null };
+  });
+}
+
 const readText = (file: string): string | null => (fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : null);
 
 /** For people. */
 export function statusText(status: LabStatus): string {
-  const lines = [`laboratory ${status.name}`, `  LAN        ${status.lan.address}/${status.lan.prefix} (namespace ${status.lan.namespace})`, `  SAN        ${status.san.portal} (namespace ${status.san.namespace}), ${status.san.luns.length} LUNs, ${status.san.luns.filter((lun) => lun.usedBy).length} in use`];
+  const lines = [`laboratory ${status.name}`, `  LAN        ${status.lan.address}/${status.lan.prefix} (namespace ${status.lan.namespace})`, `  SAN        ${status.san.portal} (namespace ${status.san.namespace}), ${status.san.luns.length} LUNs, ${status.san.luns.filter((lun) => lun.usedBy).length} in use; ${status.san.fcLuns.length} for virtual Fibre Channel`];
+  for (const lun of status.san.fcLuns.filter((one) => one.maskedTo.length > 0)) lines.push(`    ${lun.id} ${lun.usedBy ?? "nobody's"}, masked to ${lun.maskedTo.join(" ")}, logged in ${lun.loggedIn.join(" ") || "nobody"}`);
   for (const one of status.consoles) lines.push(`  ${one.name.padEnd(10)} ${one.pid === null ? "not running" : `process ${one.pid}`}; ssh -p ${one.ssh.port} ${one.user}@${one.ssh.host}  (password ${one.password ?? "changed"})`);
   for (const system of status.systems) {
     lines.push(`  ${system.name.padEnd(10)} ${system.mtms}, ${system.pid === null ? "not running" : `process ${system.pid}`}`);
