@@ -55,7 +55,8 @@ function systemConfig(plan: LabPlan, system: SystemPlan, env: Environment): Syst
     vswitches: [...new Set(system.networks.map((one) => one.vswitch))],
     migrationsMax: 8,
     migration: system.migration,
-    partitionUids: system.partitionUids,
+    // A laboratory that an earlier version built has no range of its own.
+    partitionUids: SystemConfig.shape.partitionUids.parse(system.partitionUids),
     nativeDir: env.nativeDir,
     holdDir: plan.faults ? holdDirOf(system) : null,
     viosSilenceMs: plan.faults ? VIOS_SILENCE_MS.faults : VIOS_SILENCE_MS.usual,

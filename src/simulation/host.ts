@@ -35,6 +35,8 @@ export class Host {
   powered = true;
   /** destroyed: never comes back */
   lost = false;
+  /** its database was brought back from an earlier moment */
+  restored = false;
   storageTrouble = 0;
   /** commits until this life crashes; 0: never */
   crashAfterCommits = 0;

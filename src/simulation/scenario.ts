@@ -211,12 +211,15 @@ class Scenario {
     this.#count("database lost or restored", () => {
       this.#universe.damaged = true;
       world.after(atOnce ? 1 : world.skewed(10, 20_000), () => {
-        host.powerOff();
+        // As openlpm restore does it: partitions that the backup knows may run on, and none is activated before a person has looked.
+        const stays = host.powered && world.chance(0.5) && [...host.machines.keys()].every((lparId) => old.lpars.has(lparId));
+        if (stays) host.crashSystem("its database is brought back");
+        else host.powerOff();
         host.replaceDisk(old);
-        // As openlpm restore does it: with the partitions down, and none is activated before a person has looked.
+        host.restored = true;
         host.disk.heldBack = [...host.disk.lpars.values()].map((row) => row.definition.uuid);
-        for (const [id, row] of host.disk.lpars) host.disk.lpars.set(id, { ...row, power: "off" });
-        back(() => host.powerOn());
+        for (const [id, row] of host.disk.lpars) if (!stays) host.disk.lpars.set(id, { ...row, power: "off" });
+        back(() => (stays ? host.startSystem() : host.powerOn()));
       });
     });
   }
@@ -243,6 +246,8 @@ class Scenario {
     const universe = this.#universe;
     const console = universe.consoles.find((one) => one.life?.alive);
     const here = universe.hosts.filter((host) => host !== this.#absent);
+    // openlpm restore --confirm, where the partition has no process on the other host.
+    for (const host of here) if (universe.hosts.every((other) => other === host || other.machines.size === 0)) host.disk.heldBack = [];
     for (const host of here) {
       if (![...host.disk.migrations.values()].some(({ record }) => record.endedAt === null)) continue;
       await console?.recover(host, false);

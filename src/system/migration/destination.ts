@@ -59,6 +59,8 @@ export class DestinationSide {
     }
     const { name } = params.definition;
     const rows = hypervisor.store.lpars();
+    const twin = rows.find((row) => row.definition.uuid === params.definition.uuid);
+    if (twin && twin.definition.name !== name) throw new OlpmError("already-exists", `The partition ${twin.definition.name} of ${hypervisor.config.name} has the UUID of ${name}.`, { hsc: "OLPM-VP11", action: "Look at both: one may be left over from an earlier migration (migrlpar -o r)." });
     if (rows.some((row) => row.definition.name === name)) throw new OlpmError("already-exists", `A partition named ${name} already exists on ${hypervisor.config.name}.`, { hsc: "OLPM-VP09", action: "Rename or remove it, then try again." });
     const lparId = chooseId(hypervisor, params.lparId, params.source.lparId);
     const current = params.definition.current;
@@ -389,13 +391,16 @@ export class DestinationSide {
     if (!isOpen(row)) throw new OlpmError("wrong-state", "this migration has ended here");
     return row;
   }
-  /** for what goes forward */
+  /** For what prepares the take-over: a call that comes late must not make an empty shell of a partition that is decided on. */
   #going(id: string): MigrationRow {
     const row = this.#open(id);
-    if (row.record.status !== "undoing") return row;
-    // Who asks wants to hear what ended it, not that it has.
-    const { error } = row.record;
-    throw error === null ? new OlpmError("wrong-state", "this migration is being undone here") : new OlpmError("migration-failed", error.message, { hsc: error.hsc ?? undefined, action: error.action ?? undefined });
+    if (row.record.status === "undoing") {
+      // Who asks wants to hear what ended it, not that it has.
+      const { error } = row.record;
+      throw error === null ? new OlpmError("wrong-state", "this migration is being undone here") : new OlpmError("migration-failed", error.message, { hsc: error.hsc ?? undefined, action: error.action ?? undefined });
+    }
+    if (row.outcome !== null) throw new OlpmError("wrong-state", row.outcome === "owned" ? "this system owns the partition already" : "this system has declined the partition");
+    return row;
   }
 }
 

@@ -9,6 +9,7 @@ import { delay } from "../../kit/wait.js";
 import type { MigrationRecord } from "../../model/migration.js";
 import type { HandoverOutcome } from "../../wire/system-system.js";
 import type { Hypervisor } from "../contract.js";
+import { assertNotHeldBack } from "../held-back.js";
 import type { OutgoingMigration } from "../qemu/contract.js";
 import { tailOf, type SentLog } from "./console-log.js";
 import type { MigrationParts } from "./index.js";
@@ -113,11 +114,16 @@ export class AfterRelease {
     }
   }
 
-  /** Opens the LUNs here again and lets the partition run, for as long as that takes: the partition of an owner does not stand still. Only the owner may. */
+  /**
+   * Opens the LUNs here again and lets the partition run, for as long as that takes: the partition of an owner does not stand still. Only the owner may, and not by a
+   * record that a backup brought back: the partition may have been handed over after it. @throws OlpmError wrong-state until a person has confirmed it
+   */
   async runHere(record: MigrationRecord, outgoing: OutgoingMigration | undefined): Promise<void> {
     const { lparId } = record.source;
     for (;;) {
-      invariant(this.#hypervisor.row(lparId).ownership.kind === "owner", "only an owner lets a partition run");
+      const row = this.#hypervisor.row(lparId);
+      invariant(row.ownership.kind === "owner", "only an owner lets a partition run");
+      assertNotHeldBack(this.#hypervisor.store, row.definition);
       if (!this.#hypervisor.process(lparId)) {
         // It ended by itself meanwhile. While it was released that was nobody's business; now the operator has to see it.
         if (record.type === "active") this.#hypervisor.update(lparId, (row) => (row.power === "on" ? { ...row, power: "off", failed: true } : row));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { OlpmError } from "../../kit/errors.js";
+import { migrationRecord } from "../../testkit/migration-record.js";
 import type { CallContext } from "../../wire/rpc.js";
 import type { Hypervisor } from "../contract.js";
 import { createMigrations } from "./index.js";
@@ -20,6 +21,22 @@ test("a partition that was brought back from a backup is not moved before a pers
   };
   await assert.rejects(begun(["u"]), { code: "wrong-state", message: /db01 was brought back from a backup, and may run elsewhere since/ });
   await assert.rejects(begun(["another"]), { code: "limit-reached" });
+});
+
+test("a partition whose record a backup brought back does not run on by it before a person has looked: it may have been handed over since", async () => {
+  for (const [heldBack, runs] of [[["u"], false], [["another"], true]] as const) {
+    const did: string[] = [];
+    let record = migrationRecord({ id: ID, role: "source", source: { system: "ms01", lparId: 3, mspLparId: null, mspName: null, mspAddress: null }, phase: "copy", status: "running", endedAt: null });
+    const found = () => ({ record, peer: null, ticket: null, planned: [], outcome: null });
+    const row = { lparId: 3, migrationId: ID, power: "on", ownership: { kind: "owner", generation: 1, migrationId: null }, definition: { name: "db01", uuid: "u" } };
+    const store = { migration: found, migrations: () => [found()], lpar: () => row, heldBack: () => heldBack, putMigration: (next: { record: typeof record }) => ((record = next.record), next), transaction: (work: () => unknown) => work() };
+    const outgoing = { resumeHere: async () => void did.push("runs") };
+    const process = { adoptOutgoing: async () => outgoing };
+    const hypervisor = { config: { name: "ms01" }, log: { ...(log as object), error: () => did.push("says so") }, store, row: () => row, process: () => process, emit: () => undefined, setGates: async (_: number, gate: string) => void did.push(gate), clock: { now: () => 0, date: () => new Date(), after: () => () => undefined } } as unknown as Hypervisor;
+    await createMigrations(hypervisor).resume();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(did, runs ? ["open", "runs"] : ["says so"]);
+  }
 });
 
 test("--force takes nothing back while the source itself reaches a destination that knows of the partition", async () => {

@@ -192,13 +192,16 @@ export class SourceSide {
       await this.#hypervisor.endProcess(lparId);
       for (const mapping of this.#hypervisor.view(lparId).storage) await this.#hypervisor.unmap(mapping);
       await removeFc(this.#hypervisor, this.#hypervisor.view(lparId).fc);
-      this.#hypervisor.store.transaction(() => {
-        this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
-        this.#hypervisor.dropRow(lparId);
-      });
     }
     await this.closeMover(id);
-    this.#records.end(id, "succeeded", null);
+    // Together: once the row is gone its ID may be another partition's, which the record of this migration must not speak of.
+    this.#hypervisor.store.transaction(() => {
+      if (this.#hypervisor.store.lpar(lparId)?.migrationId === id) {
+        this.#hypervisor.own(lparId, { type: "forget", migrationId: id });
+        this.#hypervisor.dropRow(lparId);
+      }
+      this.#records.end(id, "succeeded", null);
+    });
     this.#running.forget(id);
   }
 
