@@ -101,7 +101,7 @@ async function clockDifference(source: ManagedSystem, destination: ManagedSystem
  * A real connection between the movers that the plan would use: the best pair alone, so that what it carries is measured, then the others at once, when it does
  * not answer or a second pair is wanted.
  */
-async function probeMovers(base: Pick<MobilityFacts, "source" | "destination" | "wanted">, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<MobilityFacts["movers"]> {
+export async function probeMovers(base: Pick<MobilityFacts, "source" | "destination" | "wanted">, source: ManagedSystem, destination: ManagedSystem, signal: AbortSignal): Promise<MobilityFacts["movers"]> {
   const firsts = moverPairs(base).slice(0, PAIRS_TRIED_MAX);
   const [best] = firsts;
   if (!best) return null;
