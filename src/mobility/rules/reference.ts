@@ -146,7 +146,7 @@ export const REFERENCE: readonly ReferenceRow[] = [
   at("X05", "mover versions", elsewhere("the test connection of X03: movers that share no version refuse each other (mover/service.ts)")),
   at("X06", "redundant movers required"),
   at("X07", "redundant movers if available", elsewhere("the choice of the pairs (mobility/movers.ts, console/mobility/facts.ts); -d says which, or why there is one only")),
-  at("X08", "secure tunnel", elsewhere("the channel is always sealed, with keys of the movers' mutual TLS connection")),
+  at("X08", "secure tunnel", elsewhere("the channel is sealed with keys of the movers' mutual TLS connection, unless both ends declare the link trusted (docs/mover.md)")),
   at("X09", "network speed and number of migrations", absent("the limits of systems and movers are settings (migrlpar -o set)")),
   at("X10", "time of day of movers", elsewhere("movers run on their systems' hosts: S12")),
   at("X11", "mover being maintained", elsewhere("a mover that is shutting down does not run: X01, X02")),
