@@ -155,10 +155,13 @@ export class Processes {
     return accountOf(this.#hypervisor, row.lparId, new Set(others));
   }
   async #giveDoors(row: LparRow, account: Account): Promise<void> {
-    for (const { viosLparId, viosSlot } of this.#hypervisor.devices(row)) {
-      const vios = this.#hypervisor.supervisor.get(viosLparId);
-      if (vios?.doors) await vios.client.call("storage.door", { slot: viosSlot, socket: vios.nbdSocket(viosSlot), ...account });
-    }
+    const slots = new Map(this.#hypervisor.devices(row).map(({ viosLparId, viosSlot }) => [`${viosLparId}/${viosSlot}`, { viosLparId, viosSlot }]));
+    await Promise.all(
+      [...slots.values()].map(async ({ viosLparId, viosSlot }) => {
+        const vios = this.#hypervisor.supervisor.get(viosLparId);
+        if (vios?.doors) await vios.client.call("storage.door", { slot: viosSlot, socket: vios.nbdSocket(viosSlot), ...account });
+      }),
+    );
   }
   /** Doors of a Virtual I/O Server that starts: where the disks of the processes that run are, and theirs. */
   doorsFor(viosLparId: LparId): ViosDoor[] {

@@ -193,13 +193,16 @@ export class Storage {
 
   /** Finds the way to the LUN, logs in, and checks before and after that it is the one that was meant. */
   async #serve(device: ViosTargetDevice, seen?: FoundLun): Promise<void> {
+    // The daemon starts while the SAN is asked.
+    const opening = this.#doors.at(device.slot).open();
+    opening.catch(() => undefined); // awaited below
     const path = seen ? this.#sized(device, seen.bytes, seen) : device.wwpn === undefined ? await this.#pathTo(device) : await this.#pathAsClient(device);
     const san = device.wwpn === undefined ? this.#san : asClient(this.#san, device.wwpn);
     const confirm = async () => {
       const now = await inspect(san, path, this.#stopped.signal);
       if (now.lun !== device.lun) throw this.#mismatch(device, path, now.lun);
     };
-    const exports = await this.#doors.at(device.slot).open();
+    const exports = await opening;
     await exports.add(device, path, confirm, () => this.#table.target(device.name)?.gate ?? device.gate, san.initiatorName);
     this.#ways.set(device.name, path);
   }
