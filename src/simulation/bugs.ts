@@ -9,6 +9,8 @@ export interface Bugs {
   readonly ownershipStep?: typeof ownershipStep;
   readonly loadedEarly?: boolean;
   readonly piecemeal?: boolean;
+  /** the destination logs in to the SAN with the name that the source uses */
+  readonly sameName?: boolean;
   readonly parts?: Partial<MigrationParts>;
   readonly console?: Partial<RunnerOptions>;
   readonly hypervisor?: (real: Hypervisor, host: Host) => Hypervisor;

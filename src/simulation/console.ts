@@ -6,11 +6,16 @@ import { createMobility } from "../console/mobility/runner.js";
 import { OlpmError } from "../kit/errors.js";
 import type { Host } from "./host.js";
 import { MOVER_VIOS, SECOND_MOVER_VIOS, STORAGE_VIOS } from "./host.js";
-import { LPAR_ID, LUN, type Universe } from "./universe.js";
+import { FC_LUN, LPAR_ID, LUN, type Universe } from "./universe.js";
 import { Life } from "./world.js";
 
 /** share of the migrations that have a second pair of movers */
 const REDUNDANT = 0.6;
+
+/** As src/mobility/fibre-channel.ts plans it: the name that is not in turn logs in there; a partition that is off logs in when it is activated. */
+function plannedFc({ definition }: LparView, active: boolean, sameName: boolean) {
+  return (definition.current?.fc ?? []).map((adapter) => ({ clientSlot: adapter.slot, viosLparId: STORAGE_VIOS, viosSlot: null, port: "fcs0", wwpn: adapter.wwpns?.[sameName ? adapter.active : 1 - adapter.active], luns: active ? [{ lun: FC_LUN, lunBytes: 1 << 30 }] : [] }));
+}
 
 export class SimConsole {
   readonly universe: Universe;
@@ -75,7 +80,7 @@ export class SimConsole {
         };
         const redundant = active && world.chance(REDUNDANT) ? pair(SECOND_MOVER_VIOS) : null;
         const storage = [{ clientSlot: 2, lun: LUN, lunBytes: 1 << 30, viosLparId: STORAGE_VIOS, vtd: "vt0" }];
-        return { kind: active ? "active" : "inactive", findings: [], pairs: [], possibleScsi: [], suggestedScsi: [], plan: { movers: active ? pair(MOVER_VIOS) : null, redundant, storage, fc: [] } } as never;
+        return { kind: active ? "active" : "inactive", findings: [], pairs: [], possibleScsi: [], suggestedScsi: [], plan: { movers: active ? pair(MOVER_VIOS) : null, redundant, storage, fc: plannedFc(lpar, active, universe.bugs.sameName === true) } } as never;
       },
       ...universe.bugs.console,
     });

@@ -128,6 +128,10 @@ export class Host {
     const row = this.row(lparId);
     return row !== undefined && mayRun(row.ownership as Ownership) && this.machines.has(lparId);
   }
+  /** It has a process here, or is on its way to here. */
+  isPresent(lparId: number): boolean {
+    return this.machines.has(lparId) || this.row(lparId)?.ownership.kind === "reserved";
+  }
 }
 
 /** One life of a system process. */
@@ -157,7 +161,7 @@ export class SimSystem {
         if (row.power === "on" && mayRun(row.ownership as Ownership)) this.store.putLpar({ ...row, power: "off", failed: true });
       }
     }
-    for (const vios of this.#host.vioses) if (!vios.alive) vios.start((lparId) => this.#host.mayWrite(lparId));
+    for (const vios of this.#host.vioses) if (!vios.alive) vios.start((lparId) => this.#host.mayWrite(lparId), (lparId) => this.#host.isPresent(lparId));
     const hypervisor = universe.bugs.hypervisor?.(this.#hypervisor(), this.#host) ?? this.#hypervisor();
     const migrations = createMigrations(hypervisor, {
       connect: (endpoint) => ({ client: { call: ((method: string, params: unknown, options: object) => universe.call(this.#life, this.#host.service, endpoint.name, method, params, options)) as never, on: () => () => undefined }, close: () => undefined }),
@@ -191,7 +195,11 @@ export class SimSystem {
       log: life.log,
       clock: life.clock,
       row,
-      view: (lparId) => this.view(row(lparId)),
+      view: (lparId) => {
+        const vios = host.vioses.find((one) => one.lparId === lparId);
+        const slots = (of: ReadonlyMap<number, unknown>) => [...of.keys()].map((slot) => ({ slot }));
+        return vios ? ({ lparId, definition: { current: { scsi: slots(vios.adapters), fc: slots(vios.fc) } } } as unknown as LparView) : this.view(row(lparId));
+      },
       own: (lparId: LparId, event: OwnershipEvent, change = (one: LparRow) => one) =>
         store.transaction(() => {
           const current = row(lparId);
@@ -214,7 +222,8 @@ export class SimSystem {
       lowestFreeLparId: () => [3, 4, 5, 6].find((id) => !store.lpar(id)) as LparId,
       freeSlot: (viosLparId) => {
         let slot = 10;
-        while (host.vioses.find((one) => one.lparId === viosLparId)!.adapters.has(slot)) slot++;
+        const vios = host.vioses.find((one) => one.lparId === viosLparId)!;
+        while (vios.adapters.has(slot) || vios.fc.has(slot)) slot++;
         return slot as SlotNumber;
       },
       operation: () => undefined,
@@ -246,11 +255,14 @@ export class SimSystem {
 
   view(row: LparRow): LparView {
     const storage = this.#host.vioses.flatMap((vios) =>
-      [...vios.targets.values()].filter((target) => vios.adapters.get(target.slot)?.clientLparId === row.lparId).map((target) => ({ clientSlot: 2, viosLparId: vios.lparId, viosSlot: target.slot, vtd: target.vtd, lun: target.lun, lunBytes: target.lunBytes })),
+      [...vios.targets.values()].filter((target) => target.wwpn === undefined && vios.adapters.get(target.slot)?.clientLparId === row.lparId).map((target) => ({ clientSlot: 2, viosLparId: vios.lparId, viosSlot: target.slot, vtd: target.vtd, lun: target.lun, lunBytes: target.lunBytes })),
+    );
+    const fc = this.#host.vioses.flatMap((vios) =>
+      [...vios.fc].filter(([, adapter]) => adapter.clientLparId === row.lparId).map(([viosSlot, { clientSlot, wwpn }]) => ({ clientSlot, viosLparId: vios.lparId, viosSlot, vfchost: "vfchost0", port: "fcs0", wwpn, luns: [...vios.targets.values()].filter((target) => target.slot === viosSlot && target.wwpn === wwpn && wwpn !== null).map(({ vtd, lun, lunBytes }) => ({ vtd, lun, lunBytes })) })),
     );
     const running = this.#processes.has(row.lparId);
     const state = row.migrationId === null ? (running ? "running" : "not-activated") : running ? "migrating-running" : "migrating-not-activated";
-    return { lparId: row.lparId, definition: row.definition, storage, fc: [], state, migrationId: row.migrationId, runtime: { consoleLog: `${this.#host.name}/${row.definition.uuid}` } } as unknown as LparView;
+    return { lparId: row.lparId, definition: row.definition, storage, fc, state, migrationId: row.migrationId, runtime: { consoleLog: `${this.#host.name}/${row.definition.uuid}` } } as unknown as LparView;
   }
   #handle(vios: SimVios): ViosHandle {
     return { lparId: vios.lparId as LparId, name: vios.name, hardware: { name: vios.name, address: vios.name } as never, nbdSocket: () => "", doors: true, client: vios.client(this.#life) };
@@ -288,6 +300,7 @@ export class SimSystem {
     await this.#end(lparId);
     if (row && mayRun(row.ownership as Ownership)) {
       await this.#setGates(row, "closed").catch(() => undefined);
+      for (const { viosLparId, viosSlot } of this.view(row).fc) await this.#host.vioses.find((one) => one.alive && one.lparId === viosLparId)?.client(this.#life).call("fc.logout", { slot: viosSlot }).catch(() => undefined);
       const now = this.store.lpar(lparId);
       if (now) this.store.putLpar({ ...now, power: "off", failed: true });
     }
@@ -296,7 +309,8 @@ export class SimSystem {
   async #setGates(row: LparRow, gate: "open" | "closed"): Promise<void> {
     const { ownership } = row;
     invariant(gate === "closed" || mayRun(ownership as Ownership) || ownership.kind === "reserved", "storage is opened for its owner, or for who is taking the partition over");
-    const mappings = this.view(row).storage;
+    const { storage, fc } = this.view(row);
+    const mappings = [...storage, ...fc.flatMap(({ viosLparId, luns }) => luns.map(({ vtd }) => ({ viosLparId, vtd })))];
     await Promise.all(
       this.#host.vioses.map(async (vios) => {
         const names = mappings.filter((one) => one.viosLparId === vios.lparId).map((one) => one.vtd);

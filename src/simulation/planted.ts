@@ -87,6 +87,7 @@ export const BUGS = {
       }),
     }),
   },
+  "the destination logs in to the SAN with the WWPN that the source uses": { plant: (): Bugs => ({ sameName: true }) },
   "what belongs together is not written together": { plant: (): Bugs => ({ piecemeal: true }) },
 } as const satisfies Readonly<Record<string, { readonly plant: () => Bugs }>>;
 export type BugName = keyof typeof BUGS;

@@ -14,6 +14,8 @@ const RETURN_MS = 260_000;
 /** All must be quiet by then: leases, retries and deadlines are minutes. */
 const QUIET_MS_MAX = 900_000;
 const LOOK_MS = 5_000;
+/** Share of the partitions that reach a second disk by virtual Fibre Channel. */
+const FC_SHARE = 0.4;
 const TICKS_MAX = 200_000;
 
 export interface Outcome {
@@ -66,7 +68,7 @@ class Scenario {
   begin(): void {
     const world = this.#world;
     const universe = this.#universe;
-    universe.begin(world.chance(0.88));
+    universe.begin(world.chance(0.88), world.chance(FC_SHARE));
     world.after(2_500, () => this.#migrate());
     this.#planTrouble();
     const faults = world.chance(0.08) ? 0 : 1 + Math.floor(world.random() ** 2 * 5);
@@ -180,7 +182,7 @@ class Scenario {
     if (!vios.alive) return;
     vios.crash();
     this.#world.after(this.#world.between(1, 200), () => host.life?.alive && host.system?.viosWasLost(lparId));
-    back(() => host.powered && !vios.alive && host.life?.alive && vios.start((client) => host.mayWrite(client)));
+    back(() => host.powered && !vios.alive && host.life?.alive && vios.start((client) => host.mayWrite(client), (client) => host.isPresent(client)));
   }
   #cut(fault: string, a: string, b: string, back: (work: () => void, most?: number) => void): void {
     this.#count(fault, () => {
@@ -234,7 +236,7 @@ class Scenario {
       if (host === this.#absent) continue;
       host.powerOn();
       host.startSystem();
-      for (const vios of host.vioses) if (!vios.alive) this.#world.after(5_000, () => host.powered && !vios.alive && vios.start((client) => host.mayWrite(client)));
+      for (const vios of host.vioses) if (!vios.alive) this.#world.after(5_000, () => host.powered && !vios.alive && vios.start((client) => host.mayWrite(client), (client) => host.isPresent(client)));
     }
     for (const host of hosts) this.#universe.systemIsUp(host.name);
     // A console that was lost may stay away for ever: the other one is there for people.

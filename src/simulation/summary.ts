@@ -27,6 +27,7 @@ const WANTED: readonly string[] = [
   ...STEPS.filter(({ name }) => STEPS.findIndex((step) => step.name === name) <= STEPS.findIndex((step) => step.name === "copyAndHandOver")).flatMap(({ name }) => ["undoStarted", "undoFinished"].map((event) => `undo:${name}:${event}`)),
   ...RECOVERY_ROWS.map((row) => `row:${row}`),
   ...["taken over on the source", "taken over on the destination", "taken over, then succeeded on the source", "taken over, then failed on the source"].map((what) => `pair:${what}`),
+  "san:both WWPNs logged in",
 ];
 export const missing = (summary: Summary): string[] => WANTED.filter((what) => !(summary.counts[what]! > 0));
 

@@ -14,6 +14,10 @@ import type { World } from "./world.js";
 
 export const LPAR_ID = 3 as LparId;
 export const LUN = "naa.1";
+export const FC_LUN = "naa.fc1";
+const WWPNS = ["c050760000000000", "c050760000000001"];
+const FC_SLOT = 4;
+const FC_SERVER_SLOT = 30;
 const UUID = "00000000-0000-4000-8000-000000000003";
 const SERVER_SLOT = 10;
 
@@ -68,13 +72,16 @@ export class Universe {
     };
   }
 
-  /** Defines the partition on the first host, and runs it there if it is to be active. */
-  begin(active: boolean): void {
+  /** Defines the partition on the first host, and runs it there if it is to be active. `fibreChannel`: it has a second disk by its own WWPNs. */
+  begin(active: boolean, fibreChannel: boolean): void {
     const [home] = this.hosts;
     const server = home!.vioses.find((one) => one.lparId === STORAGE_VIOS)!;
     server.adapters.set(SERVER_SLOT, { clientLparId: LPAR_ID, clientSlot: 2 });
     server.targets.set("vt0", { vtd: "vt0", slot: SERVER_SLOT, lun: LUN, lunBytes: 1 << 30, gate: active ? "open" : "closed" });
-    const resources = { memory: {}, proc: {}, scsi: [{ slot: 2, role: "client", remoteLparId: STORAGE_VIOS, remoteSlot: SERVER_SLOT, required: true }], ethernet: [], fc: [] };
+    if (fibreChannel) server.fc.set(FC_SERVER_SLOT, { clientLparId: LPAR_ID, clientSlot: FC_SLOT, wwpn: active ? WWPNS[0]! : null });
+    if (fibreChannel && active) server.targets.set("fc0", { vtd: "fc0", slot: FC_SERVER_SLOT, lun: FC_LUN, lunBytes: 1 << 30, gate: "open", wwpn: WWPNS[0]! });
+    const fc = fibreChannel ? [{ slot: FC_SLOT, role: "client", remoteLparId: STORAGE_VIOS, remoteSlot: FC_SERVER_SLOT, required: true, wwpns: WWPNS, active: 0 }] : [];
+    const resources = { memory: {}, proc: {}, scsi: [{ slot: 2, role: "client", remoteLparId: STORAGE_VIOS, remoteSlot: SERVER_SLOT, required: true }], ethernet: [], fc };
     const definition = { name: "db01", uuid: UUID, environment: "aixlinux", settings: { autoStart: false }, profiles: [{ name: "normal", resources }], defaultProfile: "normal", currentProfile: "normal", current: resources };
     const row = { lparId: LPAR_ID, revision: 1, definition, ownership: { kind: "owner", generation: 1, migrationId: null }, storage: [], fc: [], migrationId: null, power: active ? "on" : "off", failed: false, startedAt: null, devices: null };
     home!.disk.lpars.set(LPAR_ID, row as unknown as LparRow);
@@ -120,6 +127,10 @@ export class Universe {
       for (const machine of host.machines.values()) if (machine.running) running.push(machine);
       if (host.vioses.some((vios) => vios.alive && [...vios.targets.values()].some((target) => target.gate === "open"))) writable++;
     }
+    const names = this.hosts.flatMap((host) => host.vioses.flatMap((vios) => vios.loggedIn()));
+    if (new Set(names).size < names.length) this.world.violated("one WWPN is logged in to the SAN twice");
+    if (names.length > 1) this.world.count("san:both WWPNs logged in");
+    for (const host of this.damaged ? [] : this.hosts) for (const vios of host.vioses) for (const target of vios.targets.values()) if (target.wwpn !== undefined && target.gate === "open" && !this.#inTurn(host, vios.clientOf(target), target.wwpn)) this.world.violated(`${vios.name} lets a partition write as ${target.wwpn}, which is not in turn there`);
     if (running.length > 1) this.world.violated("two copies of the partition run");
     if (writable > 1) this.world.violated("a LUN can be written through two systems");
     for (const machine of running) {
@@ -129,6 +140,10 @@ export class Universe {
       // A restored record may be older than what runs; that nothing is begun by it is the other rules' business.
       if (!this.host(machine.system).restored && (!row || !mayRun(row.ownership as Ownership))) this.world.violated(`the partition runs on ${machine.system}, whose record says ${row?.ownership.kind ?? "nothing"}`);
     }
+  }
+
+  #inTurn(host: Host, lparId: number, wwpn: string): boolean {
+    return (host.row(lparId)?.definition.current?.fc ?? []).some((adapter) => adapter.wwpns?.[adapter.active] === wwpn);
   }
 
   /** What is left over, in words; empty when all is quiet and as it should be. */
@@ -144,8 +159,9 @@ export class Universe {
       }
       for (const machine of host.machines.values()) if (machine.alive && !host.row(machine.lparId)) left.push(`${host.name}: a process without a partition`);
       for (const vios of host.vioses) {
-        for (const target of vios.targets.values()) if (!host.row(vios.adapters.get(target.slot)?.clientLparId ?? 0)) left.push(`${vios.name}: a target device without a partition`);
+        for (const target of vios.targets.values()) if (!host.row(vios.clientOf(target))) left.push(`${vios.name}: a target device without a partition`);
         for (const adapter of vios.adapters.values()) if (!host.row(adapter.clientLparId)) left.push(`${vios.name}: a server adapter without a partition`);
+        for (const adapter of vios.fc.values()) if (!host.row(adapter.clientLparId)) left.push(`${vios.name}: a virtual Fibre Channel adapter without a partition${adapter.wwpn === null ? "" : ", logged in to the SAN"}`);
         if (vios.sending.size + vios.receiving.size > 0) left.push(`${vios.name}: a mover`);
       }
     }

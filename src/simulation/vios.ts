@@ -12,6 +12,14 @@ export interface Target {
   readonly lun: string;
   readonly lunBytes: number;
   gate: "open" | "closed";
+  /** the way to the LUN is the client's own, as this name */
+  readonly wwpn?: string;
+}
+/** A virtual Fibre Channel server adapter; `wwpn`: as whom it is logged in to the SAN. */
+interface FcAdapter {
+  readonly clientLparId: number;
+  readonly clientSlot: number;
+  wwpn: string | null;
 }
 interface Receiver {
   readonly ticket: string;
@@ -26,6 +34,7 @@ export class SimVios {
   /** how often it was started: what was asked of an earlier process is gone with it */
   starts = 1;
   readonly adapters = new Map<number, { readonly clientLparId: number; readonly clientSlot: number }>();
+  readonly fc = new Map<number, FcAdapter>();
   readonly targets = new Map<string, Target>();
   readonly sending = new Map<string, Stream>();
   readonly receiving = new Map<string, Receiver>();
@@ -52,15 +61,29 @@ export class SimVios {
     this.sending.clear();
     this.receiving.clear();
   }
-  /** With the gates that ownership says now. */
-  start(mayWrite: (clientLparId: number) => boolean): void {
+  /** With the gates that ownership says now, and logged in as the partitions that are there (system/mappings.ts). */
+  start(mayWrite: (clientLparId: number) => boolean, isPresent: (clientLparId: number) => boolean): void {
     this.alive = true;
     this.starts++;
-    for (const target of this.targets.values()) target.gate = mayWrite(this.adapters.get(target.slot)?.clientLparId ?? 0) ? "open" : "closed";
+    for (const [slot, { clientLparId }] of this.fc) if (!isPresent(clientLparId)) this.#logout(slot);
+    for (const target of this.targets.values()) target.gate = mayWrite(this.clientOf(target)) ? "open" : "closed";
   }
-  /** A server adapter goes with its target devices. */
+  clientOf({ slot }: Pick<Target, "slot">): number {
+    return (this.adapters.get(slot) ?? this.fc.get(slot))?.clientLparId ?? 0;
+  }
+  /** Names that the SAN has sessions of through this server. */
+  loggedIn(): string[] {
+    return this.alive ? [...this.fc.values()].flatMap((one) => one.wwpn ?? []) : [];
+  }
+  #logout(slot: number): void {
+    const adapter = this.fc.get(slot);
+    if (adapter) adapter.wwpn = null;
+    for (const [vtd, target] of this.targets) if (target.slot === slot && target.wwpn !== undefined) this.targets.delete(vtd);
+  }
+  /** A server adapter goes with its target devices, and its login. */
   removeAdapter(slot: number): void {
     this.adapters.delete(slot);
+    this.fc.delete(slot);
     for (const [vtd, target] of this.targets) if (target.slot === slot) this.targets.delete(vtd);
   }
   /** streams through this VIOS break when its link to the other mover does */
@@ -85,7 +108,7 @@ export class SimVios {
     const world = this.#world;
     return new Promise((resolve, reject) => {
       if (!life.alive) return;
-      const storage = method.startsWith("storage.");
+      const storage = method.startsWith("storage.") || method.startsWith("fc.");
       const away = storage ? Math.max(0, this.sanAwayUntil - world.now) : 0;
       const ms = world.skewed(1, method === "storage.gate" || method === "vios.status" ? 60 : 600) + away;
       const fails = world.chance(this.host.storageTrouble);
@@ -117,6 +140,22 @@ export class SimVios {
         return {};
       case "adapter.remove":
         this.removeAdapter(params["slot"] as number);
+        return {};
+      case "fc.put": {
+        const slot = params["slot"] as number;
+        this.fc.set(slot, { clientLparId: params["clientLparId"] as number, clientSlot: params["clientSlot"] as number, wwpn: this.fc.get(slot)?.wwpn ?? null });
+        return {};
+      }
+      case "fc.login": {
+        const { slot, wwpn, luns } = params as { slot: number; wwpn: string; luns: { lun: string; lunBytes: number }[] };
+        const adapter = this.fc.get(slot);
+        if (!adapter) throw new OlpmError("not-found", `no virtual Fibre Channel adapter in slot ${slot}`);
+        adapter.wwpn = wwpn;
+        for (const one of luns) if (!this.targets.has(`fc${slot}`)) this.targets.set(`fc${slot}`, { vtd: `fc${slot}`, slot, ...one, gate: "closed", wwpn });
+        return {};
+      }
+      case "fc.logout":
+        this.#logout(params["slot"] as number);
         return {};
       case "storage.attach": {
         const { name, slot, lun, lunBytes, gate } = params as { name: string; slot: number; lun: string; lunBytes: number; gate: "open" | "closed" };
