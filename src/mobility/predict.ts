@@ -1,79 +1,96 @@
 /**
  * How long a live move would take, how long the partition would stand still and what would be sent, from what was measured: the memory that is in use, how fast it
  * changes, and the link between the movers. Each as a range, since all three are samples: the low end takes the best of them, the high end the worst. Pre-copy in
- * rounds (lpm-process 2.6): each sends what the round before left changed, until the rest fits into the allowed stop. Pure.
+ * rounds (lpm-process 2.6): each sends what the round before left changed, until the rest fits into the allowed stop. The factors are from `openlpm bench predict`
+ * (docs/performance.md). Pure.
  */
 import type { Prediction } from "../model/migration.js";
 
+/** What an earlier move between these systems reached, and what a burst had shown before it; null: not made. Bytes a second. */
+export interface PastRate {
+  readonly bytesPerSecond: number;
+  readonly linkBytesPerSecond: number | null;
+}
 export interface Measured {
   /** what the partition has */
   readonly memoryBytes: number;
-  /** what of it is backed by the host's memory, the hypervisor's own included; 0: not known */
+  /** what of it is backed by the host's memory; 0: not known */
   readonly residentBytes: number;
   /** null: the hypervisor could not tell */
   readonly dirtyBytesPerSecond: number | null;
   /** of a burst between the movers; null: not made */
   readonly linkBytesPerSecond: number | null;
-  /** what earlier moves between these systems reached, bytes a second */
-  readonly pastRates: readonly number[];
+  readonly past: readonly PastRate[];
 }
 
 /** The source stops the partition when the rest fits into this (system/migration/source.ts). */
 const STOP_MS_MAX = 300;
-/** Validation of shell, movers and operating system before the copy, and cleaning after it. */
+/** Shell, movers and operating system before the copy, and cleaning after it. */
 const MACHINERY_MS: readonly [number, number] = [300, 3_000];
 /** Handing over and running, beside the rest of the memory. */
-const SWITCH_MS: readonly [number, number] = [20, 400];
-/** The burst is short and a native channel carries more than it: a sample is trusted within these factors. */
-const RATE_SPREAD: readonly [number, number] = [0.4, 2];
-const DIRTY_SPREAD: readonly [number, number] = [0.5, 2];
-/** Of the resident memory, how much is the partition's own: not less than this part. */
-const RESIDENT_LEAST = 0.3;
-const ROUNDS_MAX = 30;
-/** A changing partition is slowed down by the hypervisor by this much at most, so its changes go down to the rest. */
-const THROTTLED = 0.2;
+const SWITCH_MS: readonly [number, number] = [20, 350];
+/** A short burst over a young connection shows half of what a slow link carries, and a sixth of what a native channel does over a fast one. */
+const BURST_SPREAD: readonly [number, number] = [0.6, 7];
+/** Earlier moves count when their burst was like this one: then the link is the same, and they say more than any burst. */
+const SAME_LINK = 2;
+const PAST_SPREAD: readonly [number, number] = [0.5, 1.6];
+const DIRTY_SPREAD: readonly [number, number] = [0.5, 1.4];
+/** An idle operating system changes a little all the same, which a short sample may miss. */
+const DIRTY_LEAST = 2 << 20;
+/** Backed memory has pages without content, which are not sent: the host backs it in pieces of 2 MiB. */
+const RESIDENT_LEAST = 0.35;
+const ROUNDS_MAX = 60;
+/** The default policy's (model/migration.ts): when a round leaves more than half of what it sent, the partition is slowed down, further every second round. */
+const THROTTLE = { when: 0.5, initial: 0.2, step: 0.1, max: 0.8 } as const;
 
-/** null when nothing is known of the link. */
+/** null when nothing is known of the link */
 export function predict(measured: Measured): Prediction | null {
-  const rates = [measured.linkBytesPerSecond, ...measured.pastRates].filter((one): one is number => one !== null && one > 0);
-  if (rates.length === 0) return null;
-  const [slow, fast] = [Math.min(...rates) * RATE_SPREAD[0], Math.max(...rates) * RATE_SPREAD[1]];
+  const rates = linkRates(measured);
+  if (rates === null) return null;
+  const [slow, fast] = rates;
   const used = measured.residentBytes > 0 ? Math.min(measured.memoryBytes, measured.residentBytes) : measured.memoryBytes;
   const dirty = measured.dirtyBytesPerSecond ?? 0;
   const best = copy(used * RESIDENT_LEAST, fast, dirty * DIRTY_SPREAD[0]);
-  const worst = copy(used, slow, dirty * DIRTY_SPREAD[1]);
+  const worst = copy(used, slow, dirty * DIRTY_SPREAD[1] + DIRTY_LEAST);
   const range = (low: number, high: number): [number, number] => [Math.round(low), Math.round(high)];
   return {
     totalMs: range(best.ms + MACHINERY_MS[0], worst.ms + MACHINERY_MS[1]),
-    stoppedMs: range(best.restMs + SWITCH_MS[0], worst.restMs + SWITCH_MS[1]),
+    stoppedMs: range(SWITCH_MS[0], Math.min(STOP_MS_MAX, worst.ms) + SWITCH_MS[1]),
     bytes: range(best.bytes, worst.bytes),
     throttled: worst.throttled,
-    basis: { residentBytes: measured.residentBytes, dirtyBytesPerSecond: measured.dirtyBytesPerSecond, linkBytesPerSecond: Math.round(measured.linkBytesPerSecond ?? Math.max(...rates)) },
+    basis: { residentBytes: measured.residentBytes, dirtyBytesPerSecond: measured.dirtyBytesPerSecond, linkBytesPerSecond: Math.round(measured.linkBytesPerSecond ?? rates[0]) },
   };
+}
+
+/** The slowest and the fastest that the copy may go. */
+function linkRates({ linkBytesPerSecond: burst, past }: Measured): [slow: number, fast: number] | null {
+  const known = past.filter((one) => one.bytesPerSecond > 0);
+  const alike = burst === null ? known : known.filter(({ linkBytesPerSecond: before }) => before !== null && before <= burst * SAME_LINK && before >= burst / SAME_LINK);
+  if (alike.length === 0) return burst === null ? null : [burst * BURST_SPREAD[0], burst * BURST_SPREAD[1]];
+  const rates = alike.map((one) => one.bytesPerSecond);
+  return [Math.min(...rates) * PAST_SPREAD[0], Math.max(...rates) * PAST_SPREAD[1]];
 }
 
 interface Copy {
   readonly ms: number;
-  readonly restMs: number;
   readonly bytes: number;
   readonly throttled: boolean;
 }
 function copy(used: number, rate: number, dirty: number): Copy {
-  let [rest, ms, bytes, throttled, changing] = [used, 0, 0, false, dirty];
+  let [rest, ms, bytes, throttle, since] = [used, 0, 0, 0, 0];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const seconds = rest / rate;
     bytes += rest;
     ms += seconds * 1_000;
-    const next = Math.min(used, changing * seconds);
-    if ((next / rate) * 1_000 <= STOP_MS_MAX) return { ms, restMs: (next / rate) * 1_000, bytes: bytes + next, throttled };
-    // Not shrinking any more: the hypervisor slows the partition down.
-    if (next >= rest * 0.9 && !throttled) {
-      throttled = true;
-      changing *= THROTTLED;
+    const next = Math.min(used, dirty * (1 - throttle) * seconds);
+    if ((next / rate) * 1_000 <= STOP_MS_MAX) {
+      bytes += next;
+      break;
     }
+    if (next > rest * THROTTLE.when && ++since % 2 === 0) throttle = throttle === 0 ? THROTTLE.initial : Math.min(THROTTLE.max, throttle + THROTTLE.step);
     rest = next;
   }
-  return { ms, restMs: (rest / rate) * 1_000, bytes, throttled: true };
+  return { ms, bytes, throttled: throttle > 0 };
 }
 
 const MIB = 1 << 20;

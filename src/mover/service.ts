@@ -30,9 +30,11 @@ const UNUSED_MS_MAX = 600_000;
 const TELL_EVERY_MS = 500;
 const FAREWELL_MS_MAX = 200;
 const PEERS_MAX = 64;
-/** Bytes of the bursts of a measurement; the next one is sent only when the last was too short to tell. */
+/** Bytes of the bursts of a measurement; the next one is sent only when the last was too short to tell, and on a slow link not for long. */
 const BURSTS = [128 << 10, 1 << 20, 4 << 20] as const;
 const BURST_MS_ENOUGH = 30;
+const BURST_BYTES_ENOUGH = 1 << 20;
+const BURSTS_MS_MAX = 120;
 
 export interface MoverPeer {
   readonly host: string;
@@ -308,12 +310,13 @@ export class MoverService {
 async function burst(peer: Client<MoverMover>): Promise<number | null> {
   let rate: number | null = null;
   try {
+    const first = performance.now();
     for (const bytes of BURSTS) {
       const began = performance.now();
       await peer.call("mover.sink", { data: "x".repeat(bytes) }, { deadlineMs: PROBE_MS_MAX });
       const ms = performance.now() - began;
       rate = (bytes * 1_000) / ms;
-      if (ms > BURST_MS_ENOUGH) break;
+      if ((ms > BURST_MS_ENOUGH && bytes >= BURST_BYTES_ENOUGH) || performance.now() - first > BURSTS_MS_MAX) break;
     }
   } catch {
     return rate; // a peer that knows no bursts, or a link too slow for one

@@ -105,7 +105,7 @@ export const consoleSystem = {
     "migration.probeFc": { params: z.object({ wwpns: z.array(Wwpn).max(128), viosLparIds: z.array(LparId).nullable() }), result: z.object({ found: z.array(FcVisibility) }) },
     "migration.probeMover": { params: z.object({ mspLparId: LparId, peer: Endpoint, measure: z.boolean().default(false) }), result: z.object({ reachable: z.boolean(), detail: z.string(), bytesPerSecond: z.number().nullable().default(null) }) },
     /** for a prediction: what of a running partition's memory is in use, how fast it changes, and what earlier moves to that system reached */
-    "migration.measure": { params: ByLpar.extend({ destination: z.string() }), result: z.object({ residentBytes: z.number(), dirtyBytesPerSecond: z.number().nullable(), pastRates: z.array(z.number()) }) },
+    "migration.measure": { params: ByLpar.extend({ destination: z.string() }), result: z.object({ residentBytes: z.number(), dirtyBytesPerSecond: z.number().nullable(), past: z.array(z.object({ bytesPerSecond: z.number(), linkBytesPerSecond: z.number().nullable() })) }) },
     /** where the mover of this VIOS is reached */
     "migration.moverAddress": { params: z.object({ mspLparId: LparId }), result: Endpoint },
     "migration.checkGuest": { params: ByLpar, result: GuestVerdict },

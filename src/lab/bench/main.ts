@@ -20,11 +20,13 @@ import { inNamespace } from "../wiring.js";
 import { CASES, type BenchCase, type Link, type Sample, type Way } from "./cases.js";
 import { Census, type Part } from "./census.js";
 import { Ours, runDirOf } from "./ours.js";
+import { runPredictions } from "./predictions.js";
 import { benchText, withBench, type BenchReport } from "./report.js";
 import { Straight } from "./straight.js";
 import { WarmMemory } from "./warm.js";
 
 const HELP = `Usage: openlpm bench migrate [--runs N] [--only CASES] [--json FILE] [--markdown FILE] [--name LAB]
+       openlpm bench predict [--runs N] [--json FILE] [--markdown FILE] [--name LAB]
 
 Moves a running partition with 600 MiB of incompressible memory back and forth between two managed systems, through
 the movers with the console's commands, and QEMU straight to QEMU in turn, and compares: time until the destination
@@ -48,6 +50,7 @@ const VIOS_OF = { sealed: "vios1", direct: "vios2" } as const;
 
 export async function runBench(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args: [...argv], allowPositionals: true, options: { name: { type: "string", default: "bench" }, runs: { type: "string", default: "5" }, only: { type: "string" }, json: { type: "string" }, markdown: { type: "string" }, help: { type: "boolean", default: false } } });
+  if (positionals[0] === "predict") return runPredictions(argv.slice(1));
   if (values.help || positionals[0] !== "migrate") {
     process.stdout.write(HELP);
     return values.help ? 0 : 2;

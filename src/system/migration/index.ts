@@ -63,7 +63,7 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
       return { found: answers.flatMap((answer) => answer.found) };
     },
     "migration.probeMover": ({ mspLparId, peer, measure }, { signal }) => hypervisor.vios(mspLparId).client.call("mover.probe", { peer, measure }, { signal }),
-    "migration.measure": async ({ lparId, destination }) => ({ ...(await (hypervisor.process(lparId)?.measure() ?? { residentBytes: 0, dirtyBytesPerSecond: null })), pastRates: pastRates(records.list(true), destination) }),
+    "migration.measure": async ({ lparId, destination }) => ({ ...(await (hypervisor.process(lparId)?.measure() ?? { residentBytes: 0, dirtyBytesPerSecond: null })), past: pastRates(records.list(true), destination) }),
     "migration.moverAddress": async ({ mspLparId }) => {
       const { hardware, name } = hypervisor.vios(mspLparId);
       if (!hardware.msp) throw new OlpmError("refused", `VIOS ${name} is not a mover service partition`, { hsc: "OLPM-VX02" });
@@ -157,13 +157,13 @@ export function createMigrations(hypervisor: Hypervisor, given: Partial<Migratio
 /** Earlier moves to a system that count for a prediction: the last ones, since links and hosts change. */
 const PAST_MAX = 5;
 /** What the movers carried, bytes a second, in moves that succeeded in one copy: the latest first. */
-function pastRates(records: readonly MigrationRecord[], destination: string): number[] {
+function pastRates(records: readonly MigrationRecord[], destination: string): { readonly bytesPerSecond: number; readonly linkBytesPerSecond: number | null }[] {
   return records
     .filter((record) => record.role === "source" && record.status === "succeeded" && record.type === "active" && record.takeOver === null && record.destination.system === destination)
     .reverse()
     .slice(0, PAST_MAX)
-    .flatMap(({ phaseStartedAt: { copy, suspend }, progress }) => {
+    .flatMap(({ phaseStartedAt: { copy, suspend }, progress, prediction }) => {
       const ms = copy === undefined || suspend === undefined ? 0 : Date.parse(suspend) - Date.parse(copy);
-      return ms > 0 && progress.bytesSent > 0 ? [(progress.bytesSent * 1_000) / ms] : [];
+      return ms > 0 && progress.bytesSent > 0 ? [{ bytesPerSecond: (progress.bytesSent * 1_000) / ms, linkBytesPerSecond: prediction?.basis.linkBytesPerSecond ?? null }] : [];
     });
 }
