@@ -13,7 +13,7 @@ import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { until, within } from "../../kit/wait.js";
 import type { LparId } from "../../model/ids.js";
 import type { StorageMapping } from "../../model/lpar.js";
-import { NO_PROGRESS, tookOver, type DestinationFacts, type MigrationError, type MigrationRecord, type SourceFacts } from "../../model/migration.js";
+import { tookOver, type DestinationFacts, type MigrationError, type MigrationRecord, type SourceFacts } from "../../model/migration.js";
 import { ownershipStep, type Ownership } from "../../model/ownership.js";
 import type { Params, Result } from "../../wire/rpc.js";
 import type { ConsoleSystem, GuestVerdict } from "../../wire/console-system.js";
@@ -70,8 +70,7 @@ export class DestinationSide {
     const fc = placeFc(hypervisor, params.fc, storage);
     const step = ownershipStep({ kind: "absent" }, { type: "reserve", generation: params.generation, migrationId: params.id });
     if (!step.ok) throw new OlpmError("wrong-state", step.why);
-    const now = this.#records.now();
-    const record: MigrationRecord = {
+    const record = this.#records.begun({
       id: params.id,
       role: "destination",
       type: params.type,
@@ -81,21 +80,9 @@ export class DestinationSide {
       destination: { ...params.destination, lparId },
       generation: params.generation,
       console: params.console,
-      phase: "prepare",
-      status: "running",
-      stopRequested: false,
-      progress: NO_PROGRESS,
-      way: null,
-      phaseStartedAt: { prepare: now },
-      startedAt: now,
-      endedAt: null,
-      stoppedMs: null,
-      error: null,
       prediction: null,
       redundant: params.redundant,
-      takeOver: null,
-      revision: 0,
-    };
+    });
     hypervisor.store.transaction(() => {
       hypervisor.adoptRow({
         lparId,

@@ -4,7 +4,7 @@
  */
 import { OlpmError } from "../../kit/errors.js";
 import type { LparId } from "../../model/ids.js";
-import { MIGRATION_PHASES, type MigrationError, type MigrationPhase, type MigrationProgress, type MigrationRecord, type MigrationStatus } from "../../model/migration.js";
+import { MIGRATION_PHASES, NO_PROGRESS, type MigrationError, type MigrationPhase, type MigrationProgress, type MigrationRecord, type MigrationStatus } from "../../model/migration.js";
 import type { Hypervisor } from "../contract.js";
 import type { MigrationRow } from "../store.js";
 
@@ -60,6 +60,11 @@ export class Records {
       .sort((a, b) => a.startedAt.localeCompare(b.startedAt));
   }
 
+  /** The record of a migration that begins now, to be put. */
+  begun(given: Pick<MigrationRecord, "id" | "role" | "type" | "lparName" | "lparUuid" | "source" | "destination" | "generation" | "console" | "prediction" | "redundant">): MigrationRecord {
+    const now = this.now();
+    return { ...given, phase: "prepare", status: "running", stopRequested: false, progress: NO_PROGRESS, way: null, phaseStartedAt: { prepare: now }, startedAt: now, endedAt: null, stoppedMs: null, error: null, takeOver: null, revision: 0 };
+  }
   put(row: MigrationRow): MigrationRow {
     const next = this.#hypervisor.store.putMigration(row);
     // A row that has ended leaves at the next look: the transaction around this may still be taken back.

@@ -12,7 +12,7 @@ import { OlpmError } from "../../kit/errors.js";
 import { invariant } from "../../kit/invariant.js";
 import { abortError, within } from "../../kit/wait.js";
 import { lparCan } from "../../model/lpar-can.js";
-import { NO_PROGRESS, type MigrationError, type MigrationRecord, type SourceFacts } from "../../model/migration.js";
+import { type MigrationError, type MigrationRecord, type SourceFacts } from "../../model/migration.js";
 import type { LparDefinition, StorageMapping } from "../../model/lpar.js";
 import type { Generation } from "../../model/ids.js";
 import type { Params } from "../../wire/rpc.js";
@@ -77,9 +77,8 @@ export class SourceSide {
     const busy = this.#records.open().filter((open) => open.record.type === params.type).length;
     if (busy >= hypervisor.config.migrationsMax) throw new OlpmError("limit-reached", `${hypervisor.config.name} already takes part in ${busy} migrations, its limit.`, { hsc: "OLPM-VG12", action: "Wait until one ends.", retryable: true });
     if (params.redundant && (params.redundant.source.mspLparId === params.sourceMspLparId || params.redundant.destination.mspLparId === params.destination.mspLparId)) throw new OlpmError("invalid-argument", "The second pair of movers has a mover of the first one.");
-    const now = this.#records.now();
     const msp = params.sourceMspLparId === null ? undefined : hypervisor.vioses().find((vios) => vios.lparId === params.sourceMspLparId);
-    const record: MigrationRecord = {
+    const record = this.#records.begun({
       id: params.id,
       role: "source",
       type: params.type,
@@ -89,21 +88,9 @@ export class SourceSide {
       destination: params.destination,
       generation: (row.ownership.generation + 1) as Generation,
       console: params.console,
-      phase: "prepare",
-      status: "running",
-      stopRequested: false,
-      progress: NO_PROGRESS,
-      way: null,
-      phaseStartedAt: { prepare: now },
-      startedAt: now,
-      endedAt: null,
-      stoppedMs: null,
-      error: null,
       prediction: params.prediction,
       redundant: params.redundant,
-      takeOver: null,
-      revision: 0,
-    };
+    });
     const stored = hypervisor.store.transaction(() => {
       hypervisor.update(params.lparId, (current) => ({ ...current, migrationId: params.id }));
       return this.#records.put({ record, ticket: null, planned: [], peer: params.peer, outcome: null });
