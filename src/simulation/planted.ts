@@ -59,7 +59,7 @@ export const BUGS = {
   "a restarted source runs a partition that it has released": {
     plant: (): Bugs => ({
       onBoot: async (hypervisor) => {
-        for (const row of hypervisor.store.lpars()) if (row.ownership.kind === "released") await (await hypervisor.process(row.lparId as LparId)?.adoptOutgoing())?.resumeHere();
+        for (const row of hypervisor.store.lpars()) if (row.ownership.kind === "released") await (await hypervisor.process(row.lparId as LparId)?.adoptOutgoing(true))?.resumeHere();
       },
     }),
   },

@@ -227,7 +227,7 @@ export class SourceSide {
     const running = this.#running.of(record.id);
     if (running.carrying) return;
     const ownership = this.#hypervisor.store.lpar(record.source.lparId)?.ownership;
-    running.outgoing = await this.#hypervisor.process(record.source.lparId)?.adoptOutgoing();
+    running.outgoing = await this.#hypervisor.process(record.source.lparId)?.adoptOutgoing(record.phase !== "prepare");
     if (running.carrying || (ownership?.kind === "owner" && row.outcome !== "alone" && record.phase === "prepare")) return; // the console goes on with it
     const carryOn = async () => {
       if (ownership?.kind === "released") {

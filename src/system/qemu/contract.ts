@@ -115,8 +115,11 @@ export interface PartitionProcess {
   end(): Promise<void>;
   /** capability set-up, limits and socket for an outgoing migration; QEMU itself stops and slows the partition within the limits of the policy */
   prepareOutgoing(options: { readonly policy: ConvergencePolicy; readonly bytesPerSecondMax: number }): Promise<OutgoingMigration>;
-  /** after a restart of the system process: the outgoing migration that this process is in, if any */
-  adoptOutgoing(): Promise<OutgoingMigration | undefined>;
+  /**
+   * After a restart of the system process: the outgoing migration that this process is in, if any. QEMU remembers the one before as well, so before the copy has begun only one
+   * whose channel is held counts.
+   */
+  adoptOutgoing(begun: boolean): Promise<OutgoingMigration | undefined>;
   /** destination: a mover gives QEMU the channel of the state at this unix socket, once, as a descriptor (native/channel) */
   listenIncoming(socket: string): Promise<void>;
   /** Resolves when the complete state is in and the processors are still stopped. @throws migration-failed when the process ends or refuses the state | aborted */

@@ -261,10 +261,10 @@ class QemuProcess implements PartitionProcess {
     await this.#startHolder(["outgoing", at.channelQmp, at.hand, at.control], [at.hand, at.control]);
     return new QemuOutgoing(this.#qmp, this.spec.dir, this.#options.log.child({ lpar: this.spec.name }));
   }
-  async adoptOutgoing(): Promise<OutgoingMigration | undefined> {
+  async adoptOutgoing(begun: boolean): Promise<OutgoingMigration | undefined> {
     const { status } = (await this.#qmp.execute("query-migrate", {}, 3_000).catch(() => ({ status: "blocked" }))) as { status?: string };
     const held = fs.existsSync(sockets(this.spec.dir).control);
-    return !held && (status === undefined || status === "none") ? undefined : new QemuOutgoing(this.#qmp, this.spec.dir, this.#options.log.child({ lpar: this.spec.name }));
+    return !held && (!begun || status === undefined || status === "none") ? undefined : new QemuOutgoing(this.#qmp, this.spec.dir, this.#options.log.child({ lpar: this.spec.name }));
   }
   async listenIncoming(socket: string): Promise<void> {
     await this.#qmp.execute("migrate-set-capabilities", capabilities("destination"));
