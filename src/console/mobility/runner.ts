@@ -32,6 +32,8 @@ const HEARTBEAT_MS = 10_000;
 /** Between two looks at migrations that are left somewhere. */
 const TAKE_UP_MS = 30_000;
 
+const SEE_SYSTEMS = "Check that both managed systems run and can be reached from this console, then try again.";
+
 export interface RunnerOptions {
   readonly inventory: Pick<ConsoleInventory, "systems" | "system" | "lpar" | "onMigration" | "onConnected">;
   readonly consoleName: string;
@@ -222,7 +224,7 @@ class Runner implements Mobility {
     // The destination owns it and could not let it run: moved, but not well.
     if (moved && theirs?.error) return { ok: false, findings: [{ severity: "error", hsc: theirs.error.hsc ?? "OLPM-R02", message: theirs.error.message, action: theirs.error.action ?? "" }, ...warnings], record };
     if (moved) return { ok: true, findings: warnings, record };
-    const cause: Finding = { severity: "error", hsc: outcome.error.hsc ?? "HSCLA2CF", message: outcome.error.message, action: outcome.error.action ?? "" };
+    const cause: Finding = { severity: "error", hsc: outcome.error.hsc ?? "HSCLA2CF", message: outcome.error.message, action: outcome.error.action ?? (["peer-lost", "timeout"].includes(outcome.error.code) ? SEE_SYSTEMS : "") };
     const left = outcome.left.map(({ step, error }): Finding => ({ severity: "error", hsc: "OLPM-R01", message: `Undoing ${step} did not succeed: ${operatorLine(error)}`, action: "It is tried again when the managed system can be reached; migrlpar -o r does it now." }));
     const state = where.source.lpars().find((lpar) => lpar.lparId === params.lparId)?.state;
     const standing = state === "error" ? "in the state Error" : (state ?? "in an unknown state");
