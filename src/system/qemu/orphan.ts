@@ -8,6 +8,7 @@ import { identify, isAlive, killAndWait, type ProcessIdentity } from "../../kit/
 import { until } from "../../kit/wait.js";
 import { QmpClient } from "../../qmp/client.js";
 import { qmpDoor, sockets } from "./arguments.js";
+import { writeOurs } from "./run-dir.js";
 
 /** The live process of a run directory, whoever started it. */
 export function processOf(dir: string): ProcessIdentity | undefined {
@@ -34,7 +35,7 @@ export async function settleOrphan(dir: string, answerMsMax: number, log: Logger
   const status = await firstStatus(dir, identity, answerMsMax);
   log.warn({ dir, pid: identity.pid, status }, "a partition's process without a pid file was found");
   if (["prelaunch", "inmigrate", "ended"].includes(status)) return killAndWait(identity);
-  fs.writeFileSync(`${dir}/pid.json`, JSON.stringify(identity), { mode: 0o600 });
+  writeOurs(`${dir}/pid.json`, JSON.stringify(identity));
 }
 
 /** What QEMU says first; `unknown` when it does not answer. */

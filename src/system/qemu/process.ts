@@ -25,6 +25,7 @@ import type { GuestAgent, OutgoingMigration, PartitionProcess, PartitionSpec, Pr
 import { Hotplug } from "./hotplug.js";
 import { processOf, settleOrphan } from "./orphan.js";
 import { QemuOutgoing } from "./outgoing.js";
+import { giveDir, openOurs, readOurs, writeOurs } from "./run-dir.js";
 
 const PROGRAM = "qemu-system-ppc64";
 /** From start to an answer on QMP; QEMU maps the partition's memory before that. */
@@ -85,7 +86,8 @@ async function launch(spec: PartitionSpec): Promise<ProcessIdentity> {
   try {
     const enter = spec.namespace === null ? [] : ["nsenter", `--net=/run/netns/${spec.namespace}`, "--"];
     const account = spec.account ?? sharedAccount();
-    if (account) fs.chownSync(spec.dir, account.uid, account.gid);
+    fs.closeSync(openOurs(`${spec.dir}/channel.log`)); // there before QEMU can make one
+    if (account) giveDir(spec.dir, account);
     const [file, ...argv] = [...enter, ...confinement(account, spec.accelerator), PROGRAM, ...qemuArguments(spec)];
     // Its own session: the partition outlives this process. The last descriptor is LOG_FD.
     const child = spawn(file!, argv, { detached: true, stdio: ["ignore", log, log, terminal], cwd: spec.dir });
@@ -97,7 +99,7 @@ async function launch(spec: PartitionSpec): Promise<ProcessIdentity> {
     child.unref();
     const identity = identify(pid);
     if (!identity) throw lastWords(spec);
-    fs.writeFileSync(`${spec.dir}/pid.json`, JSON.stringify(identity), { mode: 0o600 });
+    writeOurs(`${spec.dir}/pid.json`, JSON.stringify(identity));
     return identity;
   } finally {
     fs.closeSync(log);
@@ -129,7 +131,7 @@ async function firstAnswer(spec: PartitionSpec, identity: ProcessIdentity): Prom
 
 function readIdentity(dir: string): { readonly spec: PartitionSpec; readonly identity: ProcessIdentity } | undefined {
   try {
-    const read = (name: string): unknown => JSON.parse(fs.readFileSync(`${dir}/${name}`, "utf8"));
+    const read = (name: string): unknown => JSON.parse(readOurs(`${dir}/${name}`) ?? "");
     return { spec: read("spec.json") as PartitionSpec, identity: read("pid.json") as ProcessIdentity };
   } catch {
     return undefined;
@@ -139,13 +141,14 @@ function readIdentity(dir: string): { readonly spec: PartitionSpec; readonly ide
 /** Its pid file goes with a holder that has ended. */
 function forgetHolder(dir: string): void {
   const file = `${dir}/channel.json`;
-  if (fs.existsSync(file) && !isAlive(JSON.parse(fs.readFileSync(file, "utf8")) as ProcessIdentity)) fs.rmSync(file, { force: true });
+  const text = readOurs(file);
+  if (text !== undefined && !isAlive(JSON.parse(text) as ProcessIdentity)) fs.rmSync(file, { force: true });
 }
 
 /** Ends the channel holder of an outgoing migration, if one is left. */
 async function endHolder(dir: string): Promise<void> {
-  if (!fs.existsSync(`${dir}/channel.json`)) return;
-  await killAndWait(JSON.parse(fs.readFileSync(`${dir}/channel.json`, "utf8")) as ProcessIdentity);
+  const text = readOurs(`${dir}/channel.json`);
+  if (text !== undefined) await killAndWait(JSON.parse(text) as ProcessIdentity);
 }
 
 /** Samples pages twice and compares them (QEMU's calc-dirty-rate, milliseconds from 8.2 on). @throws refused | timeout */
@@ -359,7 +362,7 @@ class QemuProcess implements PartitionProcess {
   /** Starts the channel program and waits until its sockets are there. */
   async #startHolder(words: readonly string[], doors: readonly string[]): Promise<void> {
     for (const stale of doors) fs.rmSync(stale, { force: true });
-    const log = fs.openSync(`${this.spec.dir}/channel.log`, "a", 0o600);
+    const log = openOurs(`${this.spec.dir}/channel.log`);
     const child = spawn(path.join(this.#options.nativeDir, "channel"), words, { detached: true, stdio: ["ignore", "ignore", log] });
     fs.closeSync(log);
     let failed: string | undefined;
@@ -370,7 +373,7 @@ class QemuProcess implements PartitionProcess {
     });
     child.unref();
     const holder = child.pid === undefined ? undefined : identify(child.pid);
-    if (holder) fs.writeFileSync(`${this.spec.dir}/channel.json`, JSON.stringify(holder), { mode: 0o600 });
+    if (holder) writeOurs(`${this.spec.dir}/channel.json`, JSON.stringify(holder));
     await until(
       () => {
         if (failed !== undefined) throw new OlpmError("internal", `the channel holder ended: ${failed}: ${fs.readFileSync(`${this.spec.dir}/channel.log`, "utf8").trim()}`);
