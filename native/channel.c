@@ -120,7 +120,7 @@ static int incoming(const char *monitor, const char *take) {
 static int outgoing(const char *monitor, const char *hand, const char *control) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) die("socketpair");
-  int size = 128 << 10;
+  int size = 512 << 10;  // room for what a mover takes at once (native/mover.c)
   setsockopt(pair[0], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
   setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
   const struct command commands[] = {{"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"mig\"}}\n", pair[0]}, {"{\"execute\":\"getfd\",\"arguments\":{\"fdname\":\"hold\"}}\n", pair[1]}};

@@ -30,7 +30,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BLOCK = 256 << 10, SOCKET_BUFFER = 256 << 10, WATCH_MS = 10 };
+enum { BLOCK = 512 << 10, SOCKET_BUFFER = 256 << 10, WATCH_MS = 10 };
 static const char *const GREETING[] = {"openlpm mover 1 sealed", "openlpm mover 1 direct"};
 
 static atomic_ullong bytes_in, bytes_out;
@@ -82,8 +82,8 @@ static void inward(struct way *way) {
   shutdown(way->to, SHUT_WR);
 }
 
-// hypervisor -> peer, direct: through a block that stays in the processor's cache. Splicing the pages from socket to socket instead costs more: its receiver then reads
-// fragments of 4 KiB that no cache holds (docs/mover.md).
+// hypervisor -> peer, direct: through a block that stays in the processor's cache. Splicing the pages from socket to socket instead costs more: they go on in
+// fragments of 4 KiB (docs/mover.md).
 static void outward_direct(int from, int to) {
   static unsigned char block[BLOCK];
   for (;;) {
