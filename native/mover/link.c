@@ -33,13 +33,14 @@ int connect_peer(const char *host, const char *port) {
   freeaddrinfo(to);
   return fd;
 }
-int listen_for_peer(const char *host) {
+int listen_for_peer(const char *host, int window) {
   struct addrinfo *at = resolve(host, "0", 1);
   struct sockaddr_storage bound;
   socklen_t size = sizeof bound;
   int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket", 1);
   tune(fd);
+  if (window) setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &window, sizeof window);  // without the privilege the kernel's own choice stays
   if (bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, 4) || getsockname(fd, (struct sockaddr *)&bound, &size)) fail("listening for the peer mover", 1);
   freeaddrinfo(at);
   say("{\"port\":%d}", ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port : ((struct sockaddr_in *)&bound)->sin_port));
