@@ -29,7 +29,7 @@ after(async () => {
 
 const spec = async (incoming: boolean): Promise<PartitionSpec> => ({
   ...{ lparId: 3, name: "db01", uuid: "5f0c1f7e-6f0b-4d0e-8a53-0e0d7c1e9a01", dir, namespace: null, accelerator: (await chooseAccelerator(image)).accelerator, compatMode: "default", ...image },
-  ...{ memoryBytes: 256 << 20, memoryDevices: [], maxMemoryBytes: 256 << 20, procs: 1, maxProcs: 1, capUnits: null, weight: 128, bootMode: "norm", disks: [], nics: [], consoleLog: path.join(root, "console.log"), incoming },
+  ...{ memoryBytes: 256 << 20, osMemoryBytes: null, memoryDevices: [], maxMemoryBytes: 256 << 20, procs: 1, maxProcs: 1, limits: { units: null, weight: 128, memoryBytes: 256 << 20 }, bootMode: "norm", disks: [], nics: [], consoleLog: path.join(root, "console.log"), incoming },
 });
 /** A system's process starts the partition and is killed. */
 async function orphan(how: { readonly incoming?: boolean; readonly run?: boolean }): Promise<ProcessIdentity> {

@@ -138,10 +138,24 @@ export type FcMapping = z.infer<typeof FcMapping>;
 /** A block of memory beside the boot memory; `address` is the guest's, `slot` the hypervisor's. */
 export const MemoryDevice = z.object({ slot: z.number().int().min(0), address: z.number().int().min(0), bytes: z.number().int().positive() });
 export type MemoryDevice = z.infer<typeof MemoryDevice>;
+/**
+ * The machine of an emulated partition: all memory that it may ever have in one piece, since QEMU notices changes of no other while it copies (docs/dependencies.md).
+ * The operating system begins with the boot memory and is told of more when it is given more; what it gives back it keeps aside, and the host has it.
+ */
+export const MemoryPiece = z.object({
+  bytes: z.number().int().positive(),
+  /** what the operating system knows of, from address 0 */
+  knownBytes: z.number().int().positive(),
+  /** what it has of that */
+  givenBytes: z.number().int().positive(),
+});
+export type MemoryPiece = z.infer<typeof MemoryPiece>;
 /** How the hypervisor has put the running partition together. Both systems of a migration have to make it alike. */
 export const MachineLayout = z.object({
-  /** memory that the partition was started with and that stays until it is activated again */
+  /** memory that the partition was started with */
   bootBytes: z.number().int().positive(),
+  /** absent: what is beyond the boot memory comes and goes in devices */
+  piece: MemoryPiece.optional(),
   /** in the order of their slots */
   memory: z.array(MemoryDevice),
   /** processor cores 0, 1, ... that are there */
@@ -150,6 +164,8 @@ export const MachineLayout = z.object({
   procs: z.number().int().min(1),
 });
 export type MachineLayout = z.infer<typeof MachineLayout>;
+/** The memory that the partition has. */
+export const layoutBytes = ({ bootBytes, piece, memory }: MachineLayout): number => piece?.givenBytes ?? memory.reduce((sum, device) => sum + device.bytes, bootBytes);
 
 /** Everything that moves with a partition. Two systems never hold it as owner at the same time. */
 export const LparDefinition = z.object({

@@ -163,7 +163,7 @@ export class Machine {
 const gone = () => new OlpmError("peer-lost", "QEMU has ended");
 
 /** What changes a running partition's size takes no part in a migration. */
-type Resizing = "removalsOpen" | "takesCores" | "machine" | "addMemory" | "addCore" | "removeMemory" | "removeCore" | "cap";
+type Resizing = "removalsOpen" | "takesCores" | "machine" | "addMemory" | "addCore" | "removeMemory" | "removeCore" | "ballooned" | "balloon" | "cap";
 
 /** A process as one life of its system holds it. */
 export class Handle implements Omit<PartitionProcess, Resizing | "measure"> {

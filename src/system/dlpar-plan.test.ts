@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { OlpmError } from "../kit/errors.js";
-import { ResourceConfig, type MachineLayout, type MemoryDevice } from "../model/lpar.js";
+import { layoutBytes, ResourceConfig, type MachineLayout, type MemoryDevice } from "../model/lpar.js";
 import { SHARED_RESOURCES } from "../testkit/fake-console.js";
 import { randomOf } from "../testkit/random.js";
-import { BLOCK_BYTES, bytesOf, layoutAtStart, layoutOf, MEMORY_SLOTS, memoryToAdd, memoryToRemove, sizes, wantedResources, type ResizeRequest } from "./dlpar-plan.js";
+import { BLOCK_BYTES, layoutAtStart, layoutOf, MEMORY_SLOTS, memoryToAdd, memoryToRemove, sizes, wantedResources, type ResizeRequest } from "./dlpar-plan.js";
 
 const MIB = 1 << 20;
 const GIB = 2 ** 30;
@@ -128,12 +128,15 @@ test("at the start: the minimum and 512 MB in one piece, the rest in devices", (
   for (const [numbers, boot, devices] of cases) {
     const layout = layoutAtStart(resources(numbers), BLOCK_BYTES);
     assert.equal(layout.bootBytes, boot * MIB);
-    assert.equal(bytesOf(layout), numbers.now! * MIB);
+    assert.equal(layoutBytes(layout), numbers.now! * MIB);
     assert.deepEqual([...blocks(layout.memory)].sort((a, b) => a - b), [...devices].sort((a, b) => a - b), JSON.stringify(numbers));
     assertSound(layout, numbers.max! * MIB);
   }
   assert.deepEqual(layoutAtStart(resources({ now: 1024 }), BLOCK_BYTES).memory, [{ slot: 0, address: GIB, bytes: BLOCK_BYTES }, { slot: 1, address: GIB + BLOCK_BYTES, bytes: BLOCK_BYTES }]);
-  assert.deepEqual(layoutAtStart(resources({ now: 1024 }), BLOCK_BYTES, true), { bootBytes: 1024 * MIB, memory: [], cores: 2, procs: 2 }, "emulated: one piece");
+  const piece = (bytes: number) => ({ bytes, knownBytes: 1024 * MIB, givenBytes: 1024 * MIB });
+  const emulated = (systemBytes: number) => layoutAtStart(resources({ now: 1024, max: 4096 }), BLOCK_BYTES, { systemBytes });
+  assert.deepEqual(emulated(64 * GIB), { bootBytes: 1024 * MIB, piece: piece(4 * GIB), memory: [], cores: 2, procs: 2 }, "emulated: one piece");
+  assert.deepEqual([emulated(2 * GIB + 1).piece, emulated(GIB / 2).piece], [piece(2 * GIB), piece(GIB)], "no more than the system has, and never less than the partition");
   assert.deepEqual(layoutOf(resources(), undefined), { bootBytes: 512 * MIB, memory: [], cores: 2, procs: 2 }, "what was started before there were devices");
 });
 
@@ -162,9 +165,9 @@ test("a thousand changes in any order stay sound, and there is a slot for the ne
     const maxBytes = 64 * GIB;
     let layout = layoutAtStart(resources({ min: 1024, now: 8192, max: 65_536 }), BLOCK_BYTES);
     for (let step = 0; step < 1_000; step++) {
-      const room = (maxBytes - bytesOf(layout)) / BLOCK_BYTES;
-      const less = (bytesOf(layout) - layout.bootBytes) / BLOCK_BYTES;
-      const before = bytesOf(layout);
+      const room = (maxBytes - layoutBytes(layout)) / BLOCK_BYTES;
+      const less = (layoutBytes(layout) - layout.bootBytes) / BLOCK_BYTES;
+      const before = layoutBytes(layout);
       if (random() < 0.5 && room > 0 && layout.memory.length < MEMORY_SLOTS) {
         const amount = (1 + Math.floor(random() * room)) * BLOCK_BYTES;
         let added: MemoryDevice[];
@@ -175,12 +178,12 @@ test("a thousand changes in any order stay sound, and there is a slot for the ne
           continue;
         }
         layout = { ...layout, memory: [...layout.memory, ...added] };
-        assert.equal(bytesOf(layout), before + amount);
+        assert.equal(layoutBytes(layout), before + amount);
       } else if (less > 0) {
         const amount = (1 + Math.floor(random() * less)) * BLOCK_BYTES;
         const gone = new Set(memoryToRemove(layout.memory, amount).map((one) => one.slot));
         layout = { ...layout, memory: layout.memory.filter((one) => !gone.has(one.slot)) };
-        assert.ok(before - bytesOf(layout) <= amount);
+        assert.ok(before - layoutBytes(layout) <= amount);
       }
       assertSound(layout, maxBytes);
     }

@@ -1,7 +1,7 @@
 /**
  * What dynamic partitioning decides, without doing it. Pure.
  *
- * A pseries machine has boot memory, which holds firmware and kernel and stays while the partition runs, and behind it memory devices that come and go, each a
+ * The machine of an emulated partition has all its memory in one piece (model/lpar.ts, MemoryPiece). Any other pseries machine has boot memory, which holds firmware and kernel and stays while the partition runs, and behind it memory devices that come and go, each a
  * multiple of a logical memory block (QEMU docs/specs/ppc-spapr-hotplug, hw/ppc/spapr.c). Processor cores are numbered from 0, and the highest goes first.
  */
 import { OlpmError } from "../kit/errors.js";
@@ -74,15 +74,22 @@ function within(what: string, wanted: number, min: number, max: number, text: (v
   if (wanted < min) throw new OlpmError("invalid-argument", `The ${what} would be ${text(Math.max(0, wanted))}, below the partition's minimum of ${text(min)}.`, { hsc: "OLPM-L03", action: "The minimum is the profile's; it takes effect when the partition is activated with it." });
 }
 
-/** How a partition is put together when it is activated. `emulated`: all its memory in one piece, else it could not move (docs/dependencies.md, rule OLPM-VS04). */
-export function layoutAtStart({ memory, proc }: ResourceConfig, lmbBytes: number, emulated = false): MachineLayout {
-  const bootBytes = emulated ? memory.desiredBytes : Math.max(memory.minBytes, Math.min(memory.desiredBytes, BOOT_BYTES));
+/**
+ * How a partition is put together when it is activated. `emulated`: its machine has the maximum in one piece, else it could not move (docs/dependencies.md, rule
+ * OLPM-VS04), but no more than the system has, `systemBytes`: QEMU looks at every page of it when it copies, also at those that nobody ever used.
+ */
+export function layoutAtStart({ memory, proc }: ResourceConfig, lmbBytes: number, emulated?: { readonly systemBytes: number }): MachineLayout {
+  if (emulated) {
+    const { desiredBytes } = memory;
+    const bytes = Math.max(desiredBytes, Math.min(memory.maxBytes, Math.floor(emulated.systemBytes / lmbBytes) * lmbBytes));
+    return { bootBytes: desiredBytes, piece: { bytes, knownBytes: desiredBytes, givenBytes: desiredBytes }, memory: [], cores: proc.desiredProcs, procs: proc.desiredProcs };
+  }
+  const bootBytes = Math.max(memory.minBytes, Math.min(memory.desiredBytes, BOOT_BYTES));
   const empty: MachineLayout = { bootBytes, memory: [], cores: proc.desiredProcs, procs: proc.desiredProcs };
   return { ...empty, memory: placed(empty, memory.maxBytes, sizes((memory.desiredBytes - bootBytes) / lmbBytes, SLOTS_AT_START).map((blocks) => blocks * lmbBytes), lmbBytes) };
 }
 /** What an earlier version of this product started: everything in one piece. */
 export const layoutOf = (current: ResourceConfig, layout: MachineLayout | undefined): MachineLayout => layout ?? { bootBytes: current.memory.desiredBytes, memory: [], cores: current.proc.desiredProcs, procs: current.proc.desiredProcs };
-export const bytesOf = (layout: MachineLayout): number => layout.bootBytes + layout.memory.reduce((sum, device) => sum + device.bytes, 0);
 
 /**
  * The memory devices that give `bytes` more, at most half of the free slots, so that there is always one for the next time.

@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { OlpmError } from "../kit/errors.js";
 import { silentLogger } from "../kit/log.js";
-import { LparView, MachineLayout, ResourceConfig, type LparDefinition, type MemoryDevice } from "../model/lpar.js";
+import type { LparId } from "../model/ids.js";
+import { layoutBytes, LparView, MachineLayout, ResourceConfig, type LparDefinition, type MemoryDevice } from "../model/lpar.js";
 import { db01 } from "../testkit/fake-console.js";
-import { BLOCK_BYTES, bytesOf, layoutAtStart } from "./dlpar-plan.js";
+import { BLOCK_BYTES, layoutAtStart } from "./dlpar-plan.js";
 import { Dlpar } from "./dlpar.js";
 import type { SystemHypervisor } from "./hypervisor.js";
 import { Operations } from "./operations.js";
-import type { PartitionProcess } from "./qemu/contract.js";
+import type { Limits, PartitionProcess } from "./qemu/contract.js";
 
 const MIB = 1 << 20;
 interface World {
@@ -23,7 +24,11 @@ interface World {
   takesCores: boolean;
   running: boolean;
   freeBytes: number;
-  readonly caps: { readonly units: number | null; readonly weight: number }[];
+  readonly caps: Limits[];
+  /** in one piece: what the operating system knows of, and what it keeps aside */
+  known: number;
+  aside: number;
+  restart: (lparId: LparId) => void;
   /** memory that counts as given out, at each step */
   readonly claims: number[];
   /** the hypervisor tells that the partition changed */
@@ -32,11 +37,11 @@ interface World {
   readonly hypervisor: SystemHypervisor;
 }
 
-function world(change: { mb?: number; maxMb?: number; procs?: number } = {}): World {
+function world(change: { mb?: number; maxMb?: number; procs?: number; emulatedOnMb?: number } = {}): World {
   const view = db01();
   const current = ResourceConfig.parse({ ...view.definition.current!, memory: { minBytes: 256 * MIB, desiredBytes: (change.mb ?? 512) * MIB, maxBytes: (change.maxMb ?? 2048) * MIB }, proc: { ...view.definition.current!.proc, desiredProcs: change.procs ?? 1 } });
-  const layout = layoutAtStart(current, BLOCK_BYTES);
-  const state = { definition: { ...view.definition, current, layout }, machine: { memory: [...layout.memory], cores: layout.cores }, guest: { online: new Set(Array.from({ length: layout.cores }, (_, core) => core)), offline: new Set<number>() }, refuses: new Map<string, string>(), rmc: "active" as "active" | "inactive", takesCores: false, running: true, freeBytes: 4096 * MIB, caps: [] as World["caps"][number][], tell: (_: LparView): void => undefined, claims: [] as number[] };
+  const layout = layoutAtStart(current, BLOCK_BYTES, change.emulatedOnMb === undefined ? undefined : { systemBytes: change.emulatedOnMb * MIB });
+  const state = { definition: { ...view.definition, current, layout }, machine: { memory: [...layout.memory], cores: layout.cores }, guest: { online: new Set(Array.from({ length: layout.cores }, (_, core) => core)), offline: new Set<number>() }, refuses: new Map<string, string>(), rmc: "active" as "active" | "inactive", takesCores: false, running: true, freeBytes: 4096 * MIB, caps: [] as World["caps"][number][], tell: (_: LparView): void => undefined, claims: [] as number[], known: layout.bootBytes, aside: 0, restart: (_: LparId): void => undefined };
   const refuse = (what: string, code: "refused" | "guest-refused" = "refused") => {
     const words = state.refuses.get(what);
     if (words !== undefined) throw new OlpmError(code, words);
@@ -45,6 +50,10 @@ function world(change: { mb?: number; maxMb?: number; procs?: number } = {}): Wo
     if (argv[0] === "-c") return { code: 0, stdout: "pseries-hotplug-mem: Memory indexed-count-remove failed\n", stderr: "" };
     const [word, ...rest] = argv.slice(5);
     try {
+      if (rest.length === 0 && /^\d+$/.test(word!)) {
+        refuse("extend");
+        return { code: 0, stdout: String((state.known = Math.max(state.known, Number(word)))), stderr: "" };
+      }
       if (word === "online" || word === "offline") {
         const slot = state.machine.memory.find((device) => String(device.address) === rest[0])!.slot;
         refuse(`${word} ${slot}`);
@@ -60,7 +69,9 @@ function world(change: { mb?: number; maxMb?: number; procs?: number } = {}): Wo
     }
   };
   const process = {
-    guest: { exec },
+    guest: { exec, ping: async () => state.rmc === "active" },
+    balloon: async (bytes: number) => void (state.aside = bytes),
+    ballooned: async () => state.aside,
     get takesCores() {
       return state.takesCores;
     },
@@ -90,7 +101,7 @@ function world(change: { mb?: number; maxMb?: number; procs?: number } = {}): Wo
     operations: new Operations(),
     config: { lmbBytes: BLOCK_BYTES },
     log: silentLogger,
-    store: { lpars: () => [row()] },
+    store: { lpars: () => [row()], lpar: row },
     row,
     view: () => LparView.parse({ ...view, definition: state.definition, state: state.running ? "running" : "not-activated", runtime: { ...view.runtime, rmc: state.rmc } }),
     process: () => (state.running ? process : undefined),
@@ -106,6 +117,10 @@ function world(change: { mb?: number; maxMb?: number; procs?: number } = {}): Wo
       return () => undefined;
     },
     onMachineChanged: () => () => undefined,
+    onGuestRestarted: (listener: (lparId: LparId) => void) => {
+      state.restart = listener;
+      return () => undefined;
+    },
   } as unknown as SystemHypervisor;
   return Object.assign(state, { hypervisor, dlpar: new Dlpar(hypervisor) });
 }
@@ -117,7 +132,7 @@ const procs = (at: World, operation: "add" | "remove", count: number, more = {})
 function assertSettled(at: World, mb: number, processors: number): void {
   const { current, layout } = at.definition;
   assert.deepEqual(MachineLayout.parse(layout), layout);
-  assert.deepEqual([current!.memory.desiredBytes / MIB, bytesOf(layout!) / MIB, layout!.bootBytes / MIB + at.machine.memory.reduce((sum, device) => sum + device.bytes / MIB, 0)], [mb, mb, mb]);
+  assert.deepEqual([current!.memory.desiredBytes / MIB, layoutBytes(layout!) / MIB, layout!.bootBytes / MIB + at.machine.memory.reduce((sum, device) => sum + device.bytes / MIB, 0)], [mb, mb, mb]);
   assert.deepEqual(layout!.memory, at.machine.memory);
   assert.deepEqual([current!.proc.desiredProcs, layout!.procs, layout!.cores], [processors, processors, at.machine.cores]);
   assert.deepEqual([...at.guest.offline].filter((slot) => at.machine.memory.some((device) => device.slot === slot)), [], "nothing that it has is offline");
@@ -220,7 +235,7 @@ test("sharing and units reach the processor group; nobody needs RMC for them", a
   at.rmc = "inactive";
   await resize(at, { sharing: { mode: "cap", weight: null } });
   await resize(at, { proc: { operation: "add", procs: null, units: 25 } });
-  assert.deepEqual(at.caps.at(-1), { units: 75, weight: 128 });
+  assert.deepEqual(at.caps.at(-1), { units: 75, weight: 128, memoryBytes: 512 * MIB });
   assertSettled(at, 512, 1);
 });
 
@@ -278,6 +293,41 @@ test("after a restart of the operating system, and after a migration, the proces
   assert.deepEqual(await told("active", null), [0], "whoever put one offline meanwhile meant it");
   assert.deepEqual(await told("active", "m1"), [0], "while it moves");
   assert.deepEqual(await told("active", null), [0, 1]);
+});
+
+test("memory in one piece: claimed and allowed before it comes, to the minimum and to what the first system has", async () => {
+  const at = world({ maxMb: 4096, emulatedOnMb: 1536 });
+  const has = () => [at.definition.current!.memory.desiredBytes, layoutBytes(at.definition.layout!), at.known - at.aside].map((bytes) => bytes / MIB);
+  assert.equal((await memory(at, "add", 512)).refusal, null);
+  assert.deepEqual([has(), at.claims[0]! / MIB, at.caps[0]!.memoryBytes / MIB], [[1024, 1024, 1024], 1024, 1024]);
+  await assert.rejects(memory(at, "add", 1024), (error: OlpmError) => error.hsc === "OLPM-L04" && error.message.includes("1536 MB"));
+  assert.deepEqual(await memory(at, "remove", 768), { memoryBytes: 256 * MIB, procs: 1, units: 50, refusal: null });
+  assert.deepEqual([has(), at.caps.at(-1)!.memoryBytes / MIB], [[256, 256, 256], 256]);
+  at.refuses.set("extend", "write error: Invalid argument");
+  await assert.rejects(memory(at, "add", 256));
+  assert.deepEqual(has(), [256, 256, 256]);
+});
+
+test("memory in one piece: an operating system that starts anew begins with its boot memory, and hears of the rest", async () => {
+  const at = world({ emulatedOnMb: 4096 });
+  const tell = async (rmc: "active" | "inactive") => {
+    const view = at.hypervisor.view(3 as never);
+    at.tell({ ...view, runtime: { ...view.runtime, rmc } });
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    return (at.known - at.aside) / MIB;
+  };
+  await tell("active");
+  await memory(at, "add", 1024);
+  await memory(at, "remove", 256);
+  at.known = 512 * MIB;
+  at.restart(3 as never);
+  await tell("inactive");
+  assert.deepEqual([at.aside, at.definition.layout!.piece!.knownBytes / MIB], [0, 512]);
+  assert.equal(await tell("active"), 1280);
+  await memory(at, "remove", 1024);
+  at.known = 512 * MIB;
+  at.restart(3 as never);
+  assert.equal(await tell("inactive"), 256, "no more is kept aside than it can spare");
 });
 
 test("one change at a time", async () => {

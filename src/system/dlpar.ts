@@ -6,21 +6,25 @@
 import { OlpmError, toOlpmError } from "../kit/errors.js";
 import type { LparId } from "../model/ids.js";
 import { lparCan } from "../model/lpar-can.js";
-import type { LparView, MachineLayout, MemoryDevice, ResourceConfig } from "../model/lpar.js";
+import { layoutBytes, type LparView, type MachineLayout, type MemoryDevice, type MemoryPiece, type ResourceConfig } from "../model/lpar.js";
 import { bytesToMb } from "../model/units.js";
 import type { Params, Result } from "../wire/rpc.js";
 import type { ConsoleSystem } from "../wire/console-system.js";
-import { bytesOf, layoutOf, memoryToAdd, memoryToRemove, wantedResources } from "./dlpar-plan.js";
+import { layoutOf, memoryToAdd, memoryToRemove, wantedResources } from "./dlpar-plan.js";
 import type { SystemHypervisor } from "./hypervisor.js";
 import { limitsOf } from "./processes.js";
+import { fitMemory, recallMemory } from "./memory-piece.js";
 import type { PartitionProcess } from "./qemu/contract.js";
-import { kernelReport, setMemory, setProcessors } from "./qemu/guest-resources.js";
+import { extendMemory, kernelReport, setMemory, setProcessors } from "./qemu/guest-resources.js";
 
 type Request = Params<ConsoleSystem, "lpar.resize">;
 type Answer = Result<ConsoleSystem, "lpar.resize">;
 
 /** QEMU and the kernel need well below a second for a device that the operating system has put offline already. */
 const RELEASE_MS_MAX = 15_000;
+/** A block takes an emulated kernel some milliseconds. */
+const TELL_MS_MAX = 60_000;
+const RECALL_MS_MAX = 2_000;
 /** To put what another change left offline online again. */
 const UNDO_MS_MAX = 10_000;
 
@@ -31,6 +35,7 @@ export class Dlpar {
   constructor(hypervisor: SystemHypervisor) {
     this.#hypervisor = hypervisor;
     hypervisor.onMachineChanged((lparId) => void this.#settleQuietly(lparId));
+    hypervisor.onGuestRestarted((lparId) => void this.#restarted(lparId));
     hypervisor.on("lpar.changed", (view) => this.#followGuest(view));
     hypervisor.on("lpar.removed", ({ lparId }) => void this.#seen.delete(lparId));
   }
@@ -56,6 +61,7 @@ export class Dlpar {
       if ((moreMemory !== 0 || moreProcs !== 0) && view.runtime.rmc !== "active" && !request.force)
         throw new OlpmError("guest-not-answering", `Either there is currently no RMC connection between the management console and the partition ${view.definition.name} or the partition does not support dynamic partitioning operations.`, { hsc: "HSCL2957", action: "Check the agent of its operating system with diagrmc, or use --force." });
       this.#hypervisor.assertFits(wanted, request.lparId);
+      assertRoom(layoutOf(current, view.definition.layout), wanted);
       const until = new AbortController();
       const timer = Number.isFinite(waitMs(request)) ? setTimeout(() => until.abort(new OlpmError("timeout", "the time of the operation has passed")), waitMs(request)) : undefined;
       try {
@@ -72,9 +78,33 @@ export class Dlpar {
     });
   }
 
+  /** The operating system of this partition starts anew: it knows of its boot memory only, and must not be asked for more than that. */
+  async #restarted(lparId: LparId): Promise<void> {
+    const row = this.#hypervisor.store.lpar(lparId);
+    const process = this.#hypervisor.process(lparId);
+    const piece = row?.definition.layout?.piece;
+    if (!process || !piece || row.ownership.kind !== "owner") return;
+    const { bootBytes } = this.#layout(lparId);
+    this.#note(lparId, { piece: { ...piece, knownBytes: bootBytes } });
+    await process.balloon(Math.max(0, bootBytes - piece.givenBytes)).catch((error: unknown) => this.#hypervisor.log.warn({ err: error, lparId }, "the partition's machine could not be looked at"));
+  }
+
   /** Takes up, after a restart of this process, what the machines of partitions say: a change may have been under way. */
   async adopt(): Promise<void> {
-    for (const row of this.#hypervisor.store.lpars()) if (row.ownership.kind === "owner" && row.migrationId === null && this.#hypervisor.process(row.lparId)) await this.#settleQuietly(row.lparId);
+    for (const row of this.#hypervisor.store.lpars()) if (row.ownership.kind === "owner" && row.migrationId === null && this.#hypervisor.process(row.lparId)) {
+      await this.#recall(row.lparId).catch((error: unknown) => this.#hypervisor.log.warn({ err: error, lparId: row.lparId }, "the partition's machine could not be looked at"));
+      await this.#settleQuietly(row.lparId);
+    }
+  }
+  async #recall(lparId: LparId): Promise<void> {
+    const { layout } = this.#hypervisor.row(lparId).definition;
+    const { piece } = layout ?? {};
+    if (piece && layout && !(piece.knownBytes === layout.bootBytes && layoutBytes(layout) === layout.bootBytes && this.#atRest(lparId))) this.#note(lparId, { piece: await recallMemory(this.#hypervisor.process(lparId)!, piece, layout.bootBytes, RECALL_MS_MAX) });
+  }
+  /** No change of memory was under way. */
+  #atRest(lparId: LparId): boolean {
+    const { current, layout } = this.#hypervisor.row(lparId).definition;
+    return current?.memory.desiredBytes === layoutBytes(layoutOf(current!, layout));
   }
 
   /** Gives what the operating system refused, in the HMC's words. */
@@ -82,7 +112,9 @@ export class Dlpar {
     const memory = wanted.memory.desiredBytes - current.memory.desiredBytes;
     const procs = wanted.proc.desiredProcs - current.proc.desiredProcs;
     // What is added is claimed first; what is taken counts until it is gone.
-    this.#hypervisor.update(at.lparId, (row) => ({ ...row, definition: { ...row.definition, current: claimed(current, wanted) } }));
+    const most = claimed(current, wanted);
+    this.#hypervisor.update(at.lparId, (row) => ({ ...row, definition: { ...row.definition, current: most } }));
+    at.process.cap({ ...limitsOf(current), memoryBytes: most.memory.desiredBytes });
     return [
       ...(memory > 0 ? await this.#addMemory(at, memory) : []),
       ...(procs > 0 ? await this.#addProcessors(at, wanted.proc.desiredProcs) : []),
@@ -94,6 +126,10 @@ export class Dlpar {
   async #addMemory(at: Change, bytes: number): Promise<string[]> {
     const row = this.#hypervisor.row(at.lparId);
     const layout = this.#layout(at.lparId);
+    if (layout.piece) {
+      const why = await this.#fit(at, layout.piece, layout.piece.givenBytes + bytes);
+      return why === null ? [] : [`OLPM-L05 The partition was given ${bytesToMb(bytes)} MB, and its operating system does not use all of them: ${why}.`];
+    }
     const devices = memoryToAdd(layout, row.definition.current!.memory.maxBytes, bytes, this.#hypervisor.config.lmbBytes);
     let used = 0;
     let why = "";
@@ -111,6 +147,11 @@ export class Dlpar {
   }
 
   async #removeMemory(at: Change, bytes: number): Promise<string[]> {
+    const { piece } = this.#layout(at.lparId);
+    if (piece) {
+      const why = await this.#fit(at, piece, piece.givenBytes - bytes);
+      return why === null ? [] : [refusedRemoval(bytes, piece.givenBytes - layoutBytes(this.#layout(at.lparId)), why, at.asked ? await kernelReport(at.process.guest) : "")];
+    }
     let left = bytes;
     let why = "the rest is memory that the partition was started with, or in pieces that are larger";
     const refused = new Set<number>();
@@ -127,10 +168,14 @@ export class Dlpar {
       }
     }
     if (left === 0) return [];
-    const report = at.asked ? await kernelReport(at.process.guest) : "";
-    return [
-      `HSCL2932 The dynamic removal of memory resources failed: The operating system prevented all of the requested memory from being removed. Amount of memory removed: ${bytesToMb(bytes - left)} MB of ${bytesToMb(bytes)} MB. The detailed output of the OS operation follows:\n${[why, ...report.split("\n")].filter((line) => line !== "").join("\n")}`,
-    ];
+    return [refusedRemoval(bytes, bytes - left, why, at.asked ? await kernelReport(at.process.guest) : "")];
+  }
+
+  /** Of memory in one piece. Gives why the operating system has not what was wanted. */
+  async #fit(at: Change, before: MemoryPiece, wanted: number): Promise<string | null> {
+    const { piece, why } = await fitMemory({ ...at, lmbBytes: this.#hypervisor.config.lmbBytes }, before, wanted);
+    this.#note(at.lparId, { piece });
+    return why;
   }
 
   /** Offline first, then gone. What stays is put online again. */
@@ -204,7 +249,7 @@ export class Dlpar {
     const resources = wanted ?? before.current;
     const proc = { ...resources.proc, desiredProcs: layout.procs };
     const fitting = proc.mode === "ded" ? { ...proc, desiredUnits: layout.procs * 100 } : { ...proc, desiredUnits: Math.min(Math.max(proc.desiredUnits, layout.procs * 5), layout.procs * 100) };
-    const current = { ...resources, memory: { ...resources.memory, desiredBytes: bytesOf(layout) }, proc: fitting };
+    const current = { ...resources, memory: { ...resources.memory, desiredBytes: layoutBytes(layout) }, proc: fitting };
     if (JSON.stringify([before.current, before.layout]) !== JSON.stringify([current, layout])) this.#hypervisor.update(lparId, (row) => ({ ...row, definition: { ...row.definition, current, layout } }));
     process.cap(limitsOf(current));
   }
@@ -223,10 +268,27 @@ export class Dlpar {
     const { layout } = definition;
     const due = runtime.rmc === "active" && migrationId === null && (before?.rmc !== "active" || before.migrationId !== null);
     const process = this.#hypervisor.process(lparId);
+    if (due && process && layout?.piece && layout.piece.givenBytes !== layout.bootBytes) void this.#tellOfMemory(view, process, layout.piece);
     if (!due || !layout || layout.cores === 1 || !process || view.ownership.kind !== "owner" || this.#hypervisor.operations.of(lparId) !== undefined) return;
     const { log } = this.#hypervisor;
     // The agent takes one request after the other: a change or a move that begins now has its turn after this.
     void setProcessors(process.guest, { online: range(1, layout.procs), offline: range(layout.procs, layout.cores) }, UNDO_MS_MAX).catch((error: unknown) => log.warn({ err: error, lpar: definition.name }, "the processors online are not those that the partition has"));
+  }
+
+  /** An operating system that has started anew, here or while it moved, or has an agent at last, hears of what it was given beyond its boot memory. */
+  async #tellOfMemory(view: LparView, process: PartitionProcess, piece: MemoryPiece): Promise<void> {
+    const { lparId, definition } = view;
+    if (view.ownership.kind !== "owner") return;
+    try {
+      if (piece.knownBytes >= piece.givenBytes && (await extendMemory(process.guest, 0, TELL_MS_MAX)) === piece.knownBytes) return;
+      const why = await this.#hypervisor.operations.run(view, "memory of its operating system", () => {
+        const now = this.#layout(lparId).piece ?? piece;
+        return this.#fit({ lparId, process, asked: true, signal: AbortSignal.timeout(TELL_MS_MAX), ms: TELL_MS_MAX }, now, now.givenBytes);
+      });
+      if (why !== null) throw new OlpmError("guest-refused", why);
+    } catch (error) {
+      this.#hypervisor.log.warn({ err: error, lpar: definition.name }, "the operating system does not use all memory of the partition");
+    }
   }
 
   #changeable(lparId: LparId): LparView {
@@ -247,6 +309,14 @@ interface Change {
   readonly signal: AbortSignal;
   readonly ms: number;
 }
+
+/** @throws OlpmError limit-reached OLPM-L04: memory in one piece is no larger than its first system's */
+function assertRoom({ piece }: MachineLayout, { memory }: ResourceConfig): void {
+  if (piece && memory.desiredBytes > piece.bytes)
+    throw new OlpmError("limit-reached", `The partition was activated on a system with ${bytesToMb(piece.bytes)} MB and can not be given more while it runs.`, { hsc: "OLPM-L04", action: "Activate it again." });
+}
+const refusedRemoval = (bytes: number, removed: number, why: string, report: string): string =>
+  `HSCL2932 The dynamic removal of memory resources failed: The operating system prevented all of the requested memory from being removed. Amount of memory removed: ${bytesToMb(removed)} MB of ${bytesToMb(bytes)} MB. The detailed output of the OS operation follows:\n${[why, ...report.split("\n")].filter((line) => line !== "").join("\n")}`;
 
 /** A wait time of 0 is no limit (hmc-cli 6.9); the guest's own clock still wants a number. */
 const NO_LIMIT_MS = 86_400_000;

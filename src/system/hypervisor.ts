@@ -268,6 +268,10 @@ export class SystemHypervisor implements Hypervisor {
   machineChanged(lparId: LparId): void {
     this.#events.emit("machine.changed", lparId);
   }
+  guestRestarted(lparId: LparId): void {
+    this.guests.restarted(lparId);
+    this.#events.emit("guest.restarted", lparId);
+  }
   processLost(lparId: LparId): void {
     this.#events.emit("process.lost", lparId);
   }
@@ -275,6 +279,11 @@ export class SystemHypervisor implements Hypervisor {
   onMachineChanged(listener: (lparId: LparId) => void): () => void {
     this.#events.on("machine.changed", listener);
     return () => this.#events.off("machine.changed", listener);
+  }
+  /** the operating system of a partition starts anew in the same machine */
+  onGuestRestarted(listener: (lparId: LparId) => void): () => void {
+    this.#events.on("guest.restarted", listener);
+    return () => this.#events.off("guest.restarted", listener);
   }
   /** An operation that is under way, or a request to the operating system that it has not answered: the partition must not be moved meanwhile. */
   operation(lparId: LparId): string | undefined {

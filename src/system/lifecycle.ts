@@ -144,7 +144,7 @@ export class Lifecycle {
         power: "on",
         failed: false,
         startedAt: new Date().toISOString(),
-        definition: { ...row.definition, current: resources, layout: layoutAtStart(resources, hypervisor.config.lmbBytes, hypervisor.accelerator.accelerator === "tcg"), currentProfile: params.profile ?? row.definition.currentProfile ?? row.definition.defaultProfile, settings: params.keylock === null ? row.definition.settings : { ...row.definition.settings, keylock: params.keylock } },
+        definition: { ...row.definition, current: resources, layout: layoutAtStart(resources, hypervisor.config.lmbBytes, hypervisor.accelerator.accelerator === "tcg" ? { systemBytes: hypervisor.config.memoryBytes } : undefined), currentProfile: params.profile ?? row.definition.currentProfile ?? row.definition.defaultProfile, settings: params.keylock === null ? row.definition.settings : { ...row.definition.settings, keylock: params.keylock } },
       }));
       await loginFc(hypervisor, lparId);
       await hypervisor.setGates(lparId, "open");

@@ -20,7 +20,7 @@ import type { Device } from "./mappings.js";
 import type { Network } from "./network.js";
 import type { Accelerator } from "./qemu/accelerator.js";
 import { sharedAccount, type Account } from "./qemu/confine.js";
-import type { PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/contract.js";
+import type { Limits, PartitionProcess, PartitionSpec, ProcessFactory } from "./qemu/contract.js";
 import type { LparRow } from "./store.js";
 import type { Terminals } from "./terminals.js";
 import { plugOf } from "./trunks.js";
@@ -45,6 +45,7 @@ interface Host extends Pick<Hypervisor, "config" | "store" | "log" | "row" | "up
   touch(lparId: LparId): void;
   setTransition(lparId: LparId, transition: null): void;
   machineChanged(lparId: LparId): void;
+  guestRestarted(lparId: LparId): void;
   processLost(lparId: LparId): void;
 }
 
@@ -173,7 +174,7 @@ export class Processes {
 
   #specOf(row: LparRow, resources: ResourceConfig, bootMode: string): Omit<PartitionSpec, "account" | "nics" | "incoming"> {
     const { proc, memory } = resources;
-    const [layout, limits] = [layoutOf(resources, row.definition.layout), limitsOf(resources)];
+    const layout = layoutOf(resources, row.definition.layout);
     const units = new Map<number, number>();
     const disks = this.#hypervisor.devices(row).flatMap((mapping) => {
       const vios = this.#hypervisor.supervisor.get(mapping.viosLparId);
@@ -189,13 +190,13 @@ export class Processes {
       dir: this.#runDir(row.lparId),
       namespace: this.#hypervisor.config.namespace,
       accelerator: this.#hypervisor.accelerator.accelerator,
-      memoryBytes: layout.bootBytes,
+      memoryBytes: layout.piece?.bytes ?? layout.bootBytes,
+      osMemoryBytes: layout.piece ? layout.bootBytes : null,
       memoryDevices: layout.memory,
-      maxMemoryBytes: memory.maxBytes,
+      maxMemoryBytes: layout.piece?.bytes ?? memory.maxBytes,
       procs: layout.cores,
       maxProcs: proc.maxProcs,
-      capUnits: limits.units,
-      weight: limits.weight,
+      limits: limitsOf(resources),
       compatMode: resources.compatMode,
       kernel: this.#hypervisor.config.image.kernel,
       initrd: this.#hypervisor.config.image.initrd,
@@ -214,7 +215,7 @@ export class Processes {
     let asked = false;
     process.on("guest", (what) => {
       if (what === "shutdown") asked = true;
-      if (what === "reset") this.#hypervisor.guests.restarted(lparId);
+      if (what === "reset") this.#hypervisor.guestRestarted(lparId);
     });
     process.on("machine", () => this.#hypervisor.machineChanged(lparId));
     process.on("exit", ({ stderr }) => void this.#processEnded(lparId, process, asked, stderr));
@@ -241,5 +242,5 @@ export class Processes {
 const ROOT: Account = { uid: 0, gid: 0 };
 const accountUnder = ({ spec }: PartitionProcess): Account => spec.account ?? sharedAccount() ?? ROOT;
 
-/** What the processor group of a partition enforces; units null: as much as others leave. */
-export const limitsOf = ({ proc }: ResourceConfig): { readonly units: number | null; readonly weight: number } => ({ units: proc.mode === "ded" ? proc.desiredProcs * 100 : proc.sharingMode === "cap" ? proc.desiredUnits : null, weight: proc.uncapWeight });
+/** What the host's groups enforce for a partition. */
+export const limitsOf = ({ proc, memory }: ResourceConfig): Limits => ({ units: proc.mode === "ded" ? proc.desiredProcs * 100 : proc.sharingMode === "cap" ? proc.desiredUnits : null, weight: proc.uncapWeight, memoryBytes: memory.desiredBytes });

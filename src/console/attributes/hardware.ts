@@ -1,5 +1,5 @@
 /** Attributes of partitions' hardware: memory, processors and virtual adapters (hmc-cli 6.3, 6.4, 6.6), in the order in which they are printed. */
-import type { LparView, ResourceConfig, VirtualEthernetAdapter, VirtualFcAdapter, VirtualScsiAdapter } from "../../model/lpar.js";
+import { layoutBytes, type LparView, type ResourceConfig, type VirtualEthernetAdapter, type VirtualFcAdapter, type VirtualScsiAdapter } from "../../model/lpar.js";
 import type { SystemView, VirtualSwitch } from "../../model/system.js";
 import { bytesToMb, unitsToText } from "../../model/units.js";
 import { absent, type Attribute } from "../grammar/list-output.js";
@@ -16,7 +16,7 @@ const of = (config: (lpar: LparView) => ResourceConfig | null, read: (resources:
 const mb = (read: (memory: ResourceConfig["memory"]) => number) => (resources: ResourceConfig) => String(bytesToMb(read(resources.memory)));
 
 /** What the partition has by the hypervisor's account: behind `curr_` while a change is under way. */
-const usedBytes = ({ definition: { layout } }: LparView): string | undefined => layout && String(bytesToMb(layout.memory.reduce((sum, device) => sum + device.bytes, layout.bootBytes)));
+const usedBytes = ({ definition: { layout } }: LparView): string | undefined => layout && String(bytesToMb(layoutBytes(layout)));
 
 export const LPAR_MEMORY: readonly Attribute<LparView>[] = [
   { name: "lpar_name", read: (lpar) => lpar.definition.name },

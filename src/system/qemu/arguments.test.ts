@@ -12,12 +12,12 @@ const SPEC: PartitionSpec = {
   namespace: "ns",
   accelerator: "tcg",
   memoryBytes: 512 * MIB,
+  osMemoryBytes: null,
   memoryDevices: [],
   maxMemoryBytes: 1024 * MIB,
   procs: 2,
   maxProcs: 4,
-  capUnits: 50,
-  weight: 128,
+  limits: { units: 50, weight: 128, memoryBytes: 512 * MIB },
   compatMode: "default",
   kernel: "/image/kernel",
   initrd: "/image/initrd",
@@ -67,6 +67,9 @@ test("values that follow the specification", () => {
     [{ compatMode: "default" }, "-M", /^((?!compat).)*$/],
     [{ maxMemoryBytes: 512 * MIB }, "-m", /^size=512M$/],
     [{ memoryBytes: 256 * MIB }, "-m", /^size=256M,slots=32,maxmem=1024M$/],
+    [{ osMemoryBytes: 512 * MIB, memoryBytes: 1024 * MIB }, "-m", /^size=1024M$/],
+    [{ osMemoryBytes: 512 * MIB, memoryBytes: 1024 * MIB }, "-append", /^console=hvc0 quiet panic=5 mem=512M$/],
+    [{ osMemoryBytes: 512 * MIB }, "-append", /^((?!mem=).)*$/],
     [{ procs: 1, maxProcs: 1 }, "-smp", /^cpus=1,maxcpus=1$/],
     [{ bootMode: "sms" }, "-append", /^console=hvc0 quiet panic=5 openlpm\.boot=sms$/],
     [{ name: "a,b" }, "-name", /^guest=a,,b$/],
@@ -89,6 +92,11 @@ test("every partition is confined, has nothing that it was not given, and its pr
     assert.equal(values(list, "-device").length, disks.length + nics.length + 2 + new Set(disks.map((disk) => disk.slot)).size);
     assert.ok(values(list, "-netdev").every((one) => one.endsWith("script=no,downscript=no")), "no script of the host is run");
   }
+});
+
+test("memory goes back to the host by a balloon where it is in one piece, and only there", () => {
+  assert.deepEqual(devices({ osMemoryBytes: 512 * MIB }, "virtio-balloon-pci"), ["virtio-balloon-pci,id=balloon,bus=pci.0,addr=0x1"]);
+  assert.deepEqual(devices({}, "virtio-balloon-pci"), []);
 });
 
 test("disks: one adapter for each slot, a unit for each disk, nodes of their own", () => {

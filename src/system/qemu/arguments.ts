@@ -37,6 +37,16 @@ export const sockets = (dir: string) => ({
 
 const COMPAT: Readonly<Record<PartitionSpec["compatMode"], string | null>> = { default: null, POWER8: "power8", POWER9_base: "power9", POWER9: "power9" };
 
+/** The slot on the machine's PCI bus, which has nothing else. */
+const BALLOON = ["-device", "virtio-balloon-pci,id=balloon,bus=pci.0,addr=0x1"];
+
+/** The kernel's command line; with less memory than the machine has (Linux Documentation/admin-guide/kernel-parameters, "mem="). */
+function append({ osMemoryBytes, memoryBytes, bootMode }: PartitionSpec): string {
+  const part = osMemoryBytes === null || osMemoryBytes >= memoryBytes ? "" : ` mem=${megabytes(osMemoryBytes)}`;
+  return `console=hvc0 quiet panic=5${part}${bootMode === "norm" ? "" : ` openlpm.boot=${bootMode}`}`;
+}
+const megabytes = (bytes: number) => `${Math.floor(bytes / (1 << 20))}M`;
+
 /** QEMU reads `,,` as one comma inside an option's value. */
 const quoted = (value: string) => value.replaceAll(",", ",,");
 /** The word that names QEMU's monitor, and with it the run directory: no two processes have the same. */
@@ -47,7 +57,6 @@ export function qemuArguments(spec: PartitionSpec): string[] {
   const machine = ["pseries", "usb=off", "cap-cfpc=broken", "cap-sbbc=broken", "cap-ibs=broken", "cap-ccf-assist=off"];
   const compat = COMPAT[spec.compatMode];
   if (compat !== null) machine.push(`max-cpu-compat=${compat}`);
-  const megabytes = (bytes: number) => `${Math.floor(bytes / (1 << 20))}M`;
   const memory = spec.maxMemoryBytes > spec.memoryBytes ? `size=${megabytes(spec.memoryBytes)},slots=${MEMORY_SLOTS},maxmem=${megabytes(spec.maxMemoryBytes)}` : `size=${megabytes(spec.memoryBytes)}`;
   const words = [
     ...["-name", `guest=${quoted(spec.name)}`, "-uuid", spec.uuid],
@@ -59,8 +68,9 @@ export function qemuArguments(spec: PartitionSpec): string[] {
     ...["-chardev", `socket,id=con,path=${quoted(at.console)},server=on,wait=off,logfile=/dev/fdset/${LOG_FD_SET},logappend=on`, "-device", `spapr-vty,chardev=con,reg=${CONSOLE_REG}`],
     ...["-chardev", `socket,id=ga,path=${quoted(at.agent)},server=on,wait=off`, "-device", `spapr-vty,chardev=ga,reg=${AGENT_REG}`],
     ...["-qmp", qmpDoor(spec.dir), "-qmp", `unix:${quoted(at.channelQmp)},server=on,wait=off`],
-    ...["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", `console=hvc0 quiet panic=5${spec.bootMode === "norm" ? "" : ` openlpm.boot=${spec.bootMode}`}`],
+    ...["-kernel", spec.kernel, "-initrd", spec.initrd, "-append", append(spec)],
   ];
+  if (spec.osMemoryBytes !== null) words.push(...BALLOON);
   for (const slot of new Set(spec.disks.map((disk) => disk.slot))) words.push("-device", `spapr-vscsi,id=vscsi${slot},reg=${vioReg(slot)}`);
   for (const disk of spec.disks) {
     const node = `disk-${disk.slot}-${disk.unit}`;

@@ -1,5 +1,5 @@
 /**
- * Processor caps of partitions: one group of the cpu controller for each partition process, version 1 (cpu.cfs_quota_us) or 2 (cpu.max), whichever
+ * Caps of partitions: one group of the cpu and memory controllers for each partition process, version 1 (cpu.cfs_quota_us) or 2 (cpu.max), whichever
  * the host has. A host without a writable cpu controller runs partitions uncapped, which is logged once for each.
  */
 import fs from "node:fs";
@@ -9,6 +9,7 @@ const PERIOD_US = 100_000;
 /** Version 1 wants at least this much. */
 const QUOTA_US_MIN = 1_000;
 const V1 = "/sys/fs/cgroup/cpu";
+const V1_MEMORY = "/sys/fs/cgroup/memory";
 const V2 = "/sys/fs/cgroup";
 
 const root = (): { readonly dir: string; readonly version: 1 | 2 } | undefined => {
@@ -30,8 +31,7 @@ export function capProcess(name: string, pid: number, cap: { readonly units: num
       write("cpu.cfs_quota_us", quota === null ? "-1" : String(quota));
       write("cpu.shares", String(Math.max(2, cap.weight * 8)));
     } else {
-      // A group has the controller's files when every group above it passes the controller on (Linux Documentation/admin-guide/cgroup-v2.rst, "Enabling and Disabling").
-      for (let above = at.dir, rest = ["openlpm", ...name.split("/")]; rest.length > 0; above = path.join(above, rest.shift()!)) fs.writeFileSync(path.join(above, "cgroup.subtree_control"), "+cpu");
+      passOn(name, "+cpu");
       write("cpu.max", `${quota ?? "max"} ${PERIOD_US}`);
       write("cpu.weight", String(Math.min(10_000, Math.max(1, cap.weight))));
     }
@@ -42,15 +42,40 @@ export function capProcess(name: string, pid: number, cap: { readonly units: num
   }
 }
 
-/** Removes the group; its process must be gone. Absent counts as removed. */
+/**
+ * What QEMU takes beside a partition's memory: translated code (1 GiB at most, `-accel tcg,tb-size`), tables and buffers. A limit that is too low would end a partition
+ * that does nothing wrong.
+ */
+const QEMU_BYTES_MAX = 1536 << 20;
+/** Host pages beyond the memory that a partition was given are refused to it. Without a memory controller they are not. */
+export function capMemory(name: string, pid: number, bytes: number): void {
+  const v1 = fs.existsSync(path.join(V1_MEMORY, "memory.limit_in_bytes"));
+  const dir = path.join(v1 ? V1_MEMORY : V2, "openlpm", name);
+  try {
+    fs.mkdirSync(dir, { recursive: true });
+    if (!v1) passOn(name, "+memory");
+    fs.writeFileSync(path.join(dir, v1 ? "memory.limit_in_bytes" : "memory.max"), String(bytes + QEMU_BYTES_MAX));
+    fs.writeFileSync(path.join(dir, "cgroup.procs"), String(pid));
+  } catch {
+    // No controller, or more is in use than shall be: what the host counts as given out is right all the same.
+  }
+}
+
+/** A group has the controller's files when every group above it passes the controller on (Linux Documentation/admin-guide/cgroup-v2.rst, "Enabling and Disabling"). */
+function passOn(name: string, controller: string): void {
+  for (let above = V2, rest = ["openlpm", ...name.split("/")]; rest.length > 0; above = path.join(above, rest.shift()!)) fs.writeFileSync(path.join(above, "cgroup.subtree_control"), controller);
+}
+
+/** Removes the groups; their process must be gone. Absent counts as removed. */
 export function dropCap(name: string): void {
-  const at = root();
-  if (!at) return;
-  for (let dir = path.join(at.dir, "openlpm", name); dir.startsWith(path.join(at.dir, "openlpm")); dir = path.dirname(dir)) {
+  for (const top of [V1, V1_MEMORY, V2].map((one) => path.join(one, "openlpm"))) drop(path.join(top, name), top);
+}
+function drop(dir: string, top: string): void {
+  for (; dir.startsWith(top); dir = path.dirname(dir)) {
     try {
       fs.rmdirSync(dir);
     } catch {
-      return; // not empty: other partitions are below it
+      return; // absent, or not empty: other partitions are below it
     }
   }
 }

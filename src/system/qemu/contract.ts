@@ -7,6 +7,12 @@ import type { MemoryDevice } from "../../model/lpar.js";
 import type { Account } from "./confine.js";
 import type { ConvergencePolicy, MigrationProgress } from "../../model/migration.js";
 
+/** What the host lets a partition have. `units`: hundredths of a processor, null as much as others leave; `memoryBytes`: its memory, beside what QEMU itself needs */
+export interface Limits {
+  readonly units: number | null;
+  readonly weight: number;
+  readonly memoryBytes: number;
+}
 export interface PartitionDisk {
   /** virtual slot of the client adapter; decides the device address */
   readonly slot: number;
@@ -32,15 +38,14 @@ export interface PartitionSpec {
   readonly accelerator: "kvm" | "tcg";
   /** memory in one piece; more comes in devices */
   readonly memoryBytes: number;
+  /** What the operating system begins with, of a machine that has more in its one piece, and can give back through a balloon; null: everything, and no balloon. */
+  readonly osMemoryBytes: number | null;
   readonly memoryDevices: readonly MemoryDevice[];
   readonly maxMemoryBytes: number;
   /** processor cores, 0 to procs - 1 */
   readonly procs: number;
   readonly maxProcs: number;
-  /** hundredths of a processor; null: uncapped */
-  readonly capUnits: number | null;
-  /** weight against other partitions, 0-255 */
-  readonly weight: number;
+  readonly limits: Limits;
   readonly compatMode: "default" | "POWER8" | "POWER9_base" | "POWER9";
   readonly kernel: string;
   readonly initrd: string;
@@ -138,8 +143,12 @@ export interface PartitionProcess {
   /** Resolves when the operating system has given it back. @throws OlpmError guest-refused | aborted | timeout: then it may still go later, see removalsOpen and `machine` */
   removeMemory(slot: number, signal: AbortSignal): Promise<void>;
   removeCore(core: number, signal: AbortSignal): Promise<void>;
+  /** Bytes that the operating system keeps aside now and the host has instead; undefined without a balloon. */
+  ballooned(): Promise<number | undefined>;
+  /** Asks the operating system to keep aside this much; it does so as fast as it can, or a part, or not at all. */
+  balloon(bytes: number): Promise<void>;
   /** Changes the limits that it was started with. False when this host has none. */
-  cap(limits: { readonly units: number | null; readonly weight: number }): boolean;
+  cap(limits: Limits): boolean;
   /** repeats the announcement of the adapters' addresses on the LAN */
   announce(): Promise<void>;
   /** a connection to the partition's terminal; one at a time */

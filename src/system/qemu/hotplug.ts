@@ -2,7 +2,7 @@
  * Memory devices and processor cores of a pseries machine, by QMP (QEMU docs/specs/ppc-spapr-hotplug). QEMU asks the operating system to give a device back and
  * says DEVICE_DELETED when it did; it does not always say that it did not, and then the request stays open until the partition restarts.
  */
-import { OlpmError } from "../../kit/errors.js";
+import { OlpmError, toOlpmError } from "../../kit/errors.js";
 import { abortError } from "../../kit/wait.js";
 import type { MemoryDevice } from "../../model/lpar.js";
 import type { QmpClient, QmpEvent } from "../../qmp/client.js";
@@ -63,6 +63,16 @@ export class Hotplug {
       await this.#qmp.execute("object-del", { id: memdev }).catch(() => undefined);
       throw error;
     }
+  }
+
+  /** Undefined where the machine has no balloon, or its operating system no driver yet. `machineBytes`: all that the machine has */
+  async ballooned(machineBytes: number): Promise<number | undefined> {
+    const found = (await this.#qmp.execute("query-balloon").catch((error: unknown) => (toOlpmError(error, "").code === "refused" ? undefined : Promise.reject(error)))) as { actual: number } | undefined;
+    return found && machineBytes - found.actual;
+  }
+  /** `leftBytes`: what the operating system shall leave of all that the machine has */
+  async balloon(leftBytes: number): Promise<void> {
+    await this.#qmp.execute("balloon", { value: leftBytes });
   }
 
   async addCore(core: number): Promise<void> {

@@ -19,9 +19,9 @@ import { MigrationNews } from "../../qmp/migration-news.js";
 import { connectUnix } from "../../wire/transport.js";
 import { guestAgent } from "./agent.js";
 import { qemuArguments, sockets } from "./arguments.js";
-import { capProcess, dropCap } from "./cgroup.js";
+import { capMemory, capProcess, dropCap } from "./cgroup.js";
 import { confinement, sharedAccount } from "./confine.js";
-import type { GuestAgent, OutgoingMigration, PartitionProcess, PartitionSpec, ProcessFactory, ProcessState } from "./contract.js";
+import type { GuestAgent, Limits, OutgoingMigration, PartitionProcess, PartitionSpec, ProcessFactory, ProcessState } from "./contract.js";
 import { Hotplug } from "./hotplug.js";
 import { processOf, settleOrphan } from "./orphan.js";
 import { QemuOutgoing } from "./outgoing.js";
@@ -56,7 +56,7 @@ export function createProcessFactory(options: { readonly nativeDir: string; read
       try {
         const qmp = await firstAnswer(spec, identity);
         const process = new QemuProcess(spec, identity, qmp, options);
-        if (!capProcess(capName(spec), identity.pid, { units: spec.capUnits, weight: spec.weight })) options.log.warn({ lpar: spec.name }, "no cpu controller on this host: the partition's processor units are not enforced");
+        if (!capped(spec, identity.pid, spec.limits)) options.log.warn({ lpar: spec.name }, "no cpu controller on this host: the partition's processor units are not enforced");
         return process;
       } catch (error) {
         await killAndWait(identity);
@@ -77,7 +77,13 @@ export function createProcessFactory(options: { readonly nativeDir: string; read
   };
 }
 
-/** Name of the partition's group below the cpu controller; the run directory is unique on the host. */
+/** Memory only where the machine has more than the partition: an operating system that takes what it was not given ends, instead of others'. */
+function capped(spec: PartitionSpec, pid: number, limits: Limits): boolean {
+  if (spec.osMemoryBytes != null) capMemory(capName(spec), pid, limits.memoryBytes);
+  return capProcess(capName(spec), pid, limits);
+}
+
+/** Name of the partition's group below the controllers; the run directory is unique on the host. */
 const capName = (spec: PartitionSpec) => spec.dir.replace(/^\/(var\/)?run\/(openlpm\/)?/, "").replace(/^\/+/, "");
 
 async function launch(spec: PartitionSpec): Promise<ProcessIdentity> {
@@ -315,8 +321,14 @@ class QemuProcess implements PartitionProcess {
     invariant(this.takesCores, "a core is taken only where QEMU survives it");
     await this.#hotplug.removeCore(core, signal);
   }
-  cap(limits: { readonly units: number | null; readonly weight: number }): boolean {
-    return capProcess(capName(this.spec), this.pid, limits);
+  ballooned(): Promise<number | undefined> {
+    return this.#hotplug.ballooned(this.spec.memoryBytes);
+  }
+  balloon(bytes: number): Promise<void> {
+    return this.#hotplug.balloon(this.spec.memoryBytes - bytes);
+  }
+  cap(limits: Limits): boolean {
+    return capped(this.spec, this.pid, limits);
   }
   async announce(): Promise<void> {
     await this.#qmp.execute("announce-self", { initial: 20, max: 250, rounds: 5, step: 50 });
