@@ -34,6 +34,8 @@ export interface PartitionOptions {
   readonly ethernet?: readonly string[];
   /** addresses beside the one on VLAN 1: `eth1=10.9.20.100/24 eth0.30=10.9.30.100/24` (docs/image.md) */
   readonly networks?: string;
+  /** lpar_proc_compat_mode of its profile */
+  readonly compatMode?: string;
   /** index of a LUN that is masked to the partition and reached by virtual Fibre Channel, beside the root by virtual SCSI */
   readonly fc?: number;
   readonly say: Say;
@@ -57,7 +59,7 @@ export async function createPartition(lab: Lab, options: PartitionOptions): Prom
   const vios = options.vios ?? "vios1";
   const viosSlot = 10 + options.lun;
   const max = options.memoryMb * 2;
-  await operator.type(`mksyscfg -r lpar -m ${system} -i "${escaped(profile({ name, vios, viosSlot, memoryMb: options.memoryMb, max, ethernet: options.ethernet ?? [`${CLIENT_ETHERNET_SLOT}/0/1//0/1`], fcSlot: options.fc === undefined ? null : 30 + options.fc }))}"`);
+  await operator.type(`mksyscfg -r lpar -m ${system} -i "${escaped(profile({ name, vios, viosSlot, memoryMb: options.memoryMb, max, compatMode: options.compatMode ?? "default", ethernet: options.ethernet ?? [`${CLIENT_ETHERNET_SLOT}/0/1//0/1`], fcSlot: options.fc === undefined ? null : 30 + options.fc }))}"`);
   await operator.type(`chhwres -r virtualio -m ${system} -o a -p ${vios} --rsubtype scsi -s ${viosSlot} -a "adapter_type=server,remote_lpar_name=${name},remote_slot_num=${CLIENT_SCSI_SLOT}"`);
   const vhost = await adapterName(operator, system, vios, viosSlot);
   await operator.type(`viosvrcmd -m ${system} -p ${vios} -c "mkvdev -vdev hdisk${options.lun} -vadapter ${vhost}"`);
@@ -76,13 +78,14 @@ export async function bootPartition(lab: Lab, partition: LabPartition, say: Say)
   say(`the partition runs and its database answers after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
 }
 
-const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number; readonly ethernet: readonly string[]; readonly fcSlot: number | null }): string =>
+const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number; readonly compatMode: string; readonly ethernet: readonly string[]; readonly fcSlot: number | null }): string =>
   [
     `name=${p.name},profile_name=default,lpar_env=aixlinux`,
     `min_mem=256,desired_mem=${p.memoryMb},max_mem=${p.max}`,
     "proc_mode=shared,min_procs=1,desired_procs=1,max_procs=2,min_proc_units=0.1,desired_proc_units=0.5,max_proc_units=1.0,sharing_mode=uncap,uncap_weight=128",
     `max_virtual_slots=20,virtual_scsi_adapters=${CLIENT_SCSI_SLOT}/client//${p.vios}/${p.viosSlot}/1`,
     formatPair("virtual_eth_adapters", p.ethernet),
+    ...(p.compatMode === "default" ? [] : [`lpar_proc_compat_mode=${p.compatMode}`]),
     ...(p.fcSlot === null ? [] : [`virtual_fc_adapters=${CLIENT_FC_SLOT}/client//${p.vios}/${p.fcSlot}//1`]),
   ].join(",");
 

@@ -268,7 +268,7 @@ export class Dlpar {
     const { layout } = definition;
     const due = runtime.rmc === "active" && migrationId === null && (before?.rmc !== "active" || before.migrationId !== null);
     const process = this.#hypervisor.process(lparId);
-    if (due && process && layout?.piece && layout.piece.givenBytes !== layout.bootBytes) void this.#tellOfMemory(view, process, layout.piece);
+    if (due && process && layout?.piece) void this.#tellOfMemory(view, process, layout.piece);
     if (!due || !layout || layout.cores === 1 || !process || view.ownership.kind !== "owner" || this.#hypervisor.operations.of(lparId) !== undefined) return;
     const { log } = this.#hypervisor;
     // The agent takes one request after the other: a change or a move that begins now has its turn after this.
@@ -280,7 +280,9 @@ export class Dlpar {
     const { lparId, definition } = view;
     if (view.ownership.kind !== "owner") return;
     try {
-      if (piece.knownBytes >= piece.givenBytes && (await extendMemory(process.guest, 0, TELL_MS_MAX)) === piece.knownBytes) return;
+      const atBoot = piece.givenBytes === definition.layout?.bootBytes;
+      const knows = async () => (atBoot || (await extendMemory(process.guest, 0, TELL_MS_MAX)) === piece.knownBytes) && (await process.ballooned()) === piece.knownBytes - piece.givenBytes;
+      if (piece.knownBytes >= piece.givenBytes && (await knows())) return;
       const why = await this.#hypervisor.operations.run(view, "memory of its operating system", () => {
         const now = this.#layout(lparId).piece ?? piece;
         return this.#fit({ lparId, process, asked: true, signal: AbortSignal.timeout(TELL_MS_MAX), ms: TELL_MS_MAX }, now, now.givenBytes);

@@ -10,7 +10,7 @@ const BLOCK = 256 * MIB;
 const piece = (known: number, given: number): MemoryPiece => ({ bytes: 2048 * MIB, knownBytes: known * MIB, givenBytes: given * MIB });
 
 function world(known: number, aside = 0) {
-  const state = { known: known * MIB, target: aside * MIB, aside: aside * MIB, /** the most that it can spare */ spare: Infinity, refuses: "", silent: false };
+  const state = { known: known * MIB, target: aside * MIB, aside: aside * MIB, said: aside * MIB, /** the most that it can spare */ spare: Infinity, refuses: "", silent: false };
   const exec = async (_path: string, argv: readonly string[]) => {
     if (state.silent) throw new OlpmError("guest-not-answering", "silent");
     const to = Number(argv.at(-1));
@@ -23,7 +23,9 @@ function world(known: number, aside = 0) {
     balloon: async (bytes) => void (state.target = bytes),
     ballooned: async () => {
       const step = Math.max(-BLOCK, Math.min(BLOCK, Math.min(state.target, state.spare) - state.aside));
-      return (state.aside += step);
+      // The driver says something when it has done something.
+      if (step !== 0) state.said = state.aside += step;
+      return state.said;
     },
   };
   const fit = (at: MemoryPiece, wanted: number, change: Partial<Fitting> = {}) => fitMemory({ process, asked: true, signal: new AbortController().signal, ms: 1_000, lmbBytes: BLOCK, ...change }, at, wanted * MIB);
@@ -51,6 +53,13 @@ test("an operating system that has nothing to spare gives whole blocks, and the 
   assert.ok(clock.mock.callCount() > 3);
   assert.deepEqual([now, at.target], [piece(1024, 768), 256 * MIB]);
   assert.match(why!, /no more to spare/);
+});
+
+test("an operating system that has started anew, whose driver has not said so", async () => {
+  const at = world(512);
+  at.said = 256 * MIB;
+  assert.deepEqual(await at.fit(piece(512, 768), 768), { piece: piece(768, 768), why: null });
+  assert.deepEqual([at.aside, at.target, at.said], [0, 0, 0]);
 });
 
 test("blocks that it does not take are given all the same, and it hears of them again", async () => {

@@ -11,6 +11,9 @@ import { extendMemory } from "./qemu/guest-resources.js";
 /** The driver goes on for ever when the operating system has nothing to spare; under load it gets some in this time, or nothing. */
 const STALL_MS_MAX = 10_000;
 const LOOK_EVERY_MS = 50;
+/** A driver that has something to do says so well within this, and a few pages are enough. */
+const NUDGE_MS = 1_000;
+const NUDGE_BYTES = 1 << 20;
 
 export interface Fitting {
   readonly process: Pick<PartitionProcess, "guest" | "balloon" | "ballooned">;
@@ -54,14 +57,24 @@ async function grow(at: Fitting, piece: MemoryPiece, wanted: number): Promise<{ 
   }
 }
 
-/** What the operating system keeps aside in the end: `bytes`, or where it came to a stand. */
+/**
+ * What the operating system keeps aside in the end: `bytes`, or where it came to a stand. QEMU knows it from what the driver said last, and one that has started anew
+ * says nothing before it does something: so it is given something to do.
+ */
 async function reach({ process, signal }: Fitting, bytes: number): Promise<number> {
   await process.balloon(bytes);
-  let [last, since] = [-1, performance.now()];
+  let [last, since, nudged] = [-1, performance.now(), false];
   for (;;) {
     const now = (await process.ballooned()) ?? 0;
-    if (now === bytes || signal.aborted || performance.now() - since > STALL_MS_MAX) return now;
-    if (now !== last) [last, since] = [now, performance.now()];
+    const still = performance.now() - since;
+    if (now === bytes || signal.aborted || still > STALL_MS_MAX) return now;
+    if (now !== last) {
+      [last, since] = [now, performance.now()];
+      if (nudged) await process.balloon(bytes);
+    } else if (!nudged && still > NUDGE_MS) {
+      nudged = true;
+      await process.balloon(bytes + NUDGE_BYTES);
+    }
     await delay(LOOK_EVERY_MS);
   }
 }

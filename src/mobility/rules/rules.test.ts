@@ -6,6 +6,7 @@ import type { MobilityFacts } from "../facts.js";
 import { kindOf, validate } from "../plan.js";
 import type { MigrationKind } from "../definition.js";
 import { findings, RULES } from "./index.js";
+import { carriesXics } from "./general.js";
 import { REFERENCE } from "./reference.js";
 import { asCase } from "./rule.js";
 import { planStorage } from "../storage.js";
@@ -65,7 +66,8 @@ const TABLE: readonly Row[] = [
   { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => emulated(f.destination, "10.1.3"), says: ["ms01 has pseries-10.0, ms02 has pseries-10.1"] },
   { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => (f.destination.view.hypervisor.accelerator = "kvm"), says: ["ms01 run with tcg, those of ms02 with kvm"] },
   { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => (f.lpar.definition.layout = { bootBytes: 512 << 20, memory: [{ slot: 0, address: 2 ** 30, bytes: 256 << 20 }], cores: 1, procs: 1 }), says: ["Memory was added to partition db01", "writes would be missing", "activate it again"] },
-  { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => (current(f).compatMode = "POWER8"), says: ["db01 runs in the processor compatibility mode POWER8", "not activated"] },
+  { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => (current(f).compatMode = "POWER8"), with: ["OLPM-VS04"], says: ["db01 runs in the processor compatibility mode POWER8", "ms01 (QEMU 10.0.0, emulation) does not carry over", "10.0.5"] },
+  { rule: "S04", hsc: "OLPM-VS04", only: "active", change: (f) => (emulated(f.source, "10.0.5"), (current(f).compatMode = "POWER8")), says: ["POWER8", "ms02 (QEMU 10.0.0"] },
   { rule: "S12", hsc: "OLPM-VS12", only: "active", severity: "warning", change: (f) => (f.clockAheadMs = 5_400), says: ["clock of ms02 is 5 s ahead of that of ms01"] },
   { rule: "S12", hsc: "OLPM-VS12", only: "active", severity: "warning", change: (f) => (f.clockAheadMs = -61_000), says: ["clock of ms02 is 61 s behind"] },
   { rule: "S13", hsc: "OLPM-VS13", severity: "warning", change: (f) => (f.lpar.definition.settings.timeRef = true), says: ["db01 is a time reference partition of ms01"] },
@@ -184,6 +186,10 @@ for (const kind of KINDS)
     assert.deepEqual(judge(facts(undefined, kind)), []);
     for (const [name, change] of NEAR) assert.deepEqual(judge(facts(change, kind)), [], name);
   });
+
+test("the interrupt controller of POWER8 mode moves with these versions of QEMU", () => {
+  for (const [version, carries] of [["9.2.4", false], ["10.0.2 (Debian 1:10.0.2+ds-2)", false], ["10.0.4", false], ["10.0.5", true], ["10.0.12 (Debian)", true], ["10.1.0", false], ["10.1.1", true], ["10.2.0", true], ["11.0.0", true], ["unknown", false]] as const) assert.equal(carriesXics(version), carries, version);
+});
 
 test("each rule finds its own case, alone, with code, severity and words, for the kinds that it is for", () => {
   for (const { rule, hsc, severity = "error", only, change, says, with: others = [] } of TABLE)
