@@ -47,7 +47,7 @@ async function inside(system: string, line: string): Promise<string> {
 }
 /** What the operating system has, what the host gives, what the console lists. After a move without KVM the processors come back one after the other. */
 async function assertHas(system: string, memoryMb: number, procs: number, cores: number): Promise<void> {
-  await until(async () => ((await inside(system, "nproc")) === String(procs) ? true : undefined), { what: `${procs} processors in the partition`, deadlineMs: 15_000, everyMs: 500 });
+  await until(async () => ((await inside(system, "nproc")) === String(procs) ? true : undefined), { what: `${procs} processors in the partition`, deadlineMs: 60_000, everyMs: 500 });
   const [kib, cpus] = (await inside(system, "awk '/MemTotal/ {print $2}' /proc/meminfo; nproc")).split("\n").map(Number);
   // The kernel keeps a part for itself: less than a block.
   assert.ok(kib! <= memoryMb * 1024 && kib! > (memoryMb - BLOCK_MB) * 1024, `MemTotal is ${kib} KiB of ${memoryMb} MB`);

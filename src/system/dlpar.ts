@@ -31,6 +31,8 @@ const UNDO_MS_MAX = 10_000;
 export class Dlpar {
   readonly #hypervisor: SystemHypervisor;
   readonly #seen = new Map<LparId, Pick<LparView["runtime"], "rmc"> & Pick<LparView, "migrationId">>();
+  /** operating systems to look after when the change that is under way has ended */
+  readonly #owed = new Set<LparId>();
 
   constructor(hypervisor: SystemHypervisor) {
     this.#hypervisor = hypervisor;
@@ -47,6 +49,13 @@ export class Dlpar {
    * HSCL2957 | wrong-state HSCL3680 | conflict. Nothing is changed then.
    */
   async resize(request: Request): Promise<Answer> {
+    try {
+      return await this.#resize(request);
+    } finally {
+      if (this.#owed.delete(request.lparId)) this.#follow(request.lparId);
+    }
+  }
+  async #resize(request: Request): Promise<Answer> {
     const view = this.#changeable(request.lparId);
     return this.#hypervisor.operations.run(view, "dynamic partitioning", async () => {
       const current = view.definition.current;
@@ -262,23 +271,28 @@ export class Dlpar {
    * emulated partition has moved with one (migration/processors.ts).
    */
   #followGuest(view: LparView): void {
-    const { lparId, runtime, definition, migrationId } = view;
+    const { lparId, runtime, migrationId } = view;
     const before = this.#seen.get(lparId);
     this.#seen.set(lparId, { rmc: runtime.rmc, migrationId });
-    const { layout } = definition;
     const due = runtime.rmc === "active" && migrationId === null && (before?.rmc !== "active" || before.migrationId !== null);
+    if (!due || view.ownership.kind !== "owner") return;
+    // A change that is under way has its turn first, and what the partition has then counts.
+    if (this.#hypervisor.operations.of(lparId) !== undefined) this.#owed.add(lparId);
+    else this.#follow(lparId);
+  }
+  #follow(lparId: LparId): void {
+    const { operations, log } = this.#hypervisor;
     const process = this.#hypervisor.process(lparId);
-    if (due && process && layout?.piece) void this.#tellOfMemory(view, process, layout.piece);
-    if (!due || !layout || layout.cores === 1 || !process || view.ownership.kind !== "owner" || this.#hypervisor.operations.of(lparId) !== undefined) return;
-    const { log } = this.#hypervisor;
+    const { layout, name } = this.#hypervisor.row(lparId).definition;
+    if (!process || !layout || operations.of(lparId) !== undefined) return;
     // The agent takes one request after the other: a change or a move that begins now has its turn after this.
-    void setProcessors(process.guest, { online: range(1, layout.procs), offline: range(layout.procs, layout.cores) }, UNDO_MS_MAX).catch((error: unknown) => log.warn({ err: error, lpar: definition.name }, "the processors online are not those that the partition has"));
+    if (layout.cores > 1) void setProcessors(process.guest, { online: range(1, layout.procs), offline: range(layout.procs, layout.cores) }, TELL_MS_MAX).catch((error: unknown) => log.warn({ err: error, lpar: name }, "the processors online are not those that the partition has"));
+    if (layout.piece) void this.#tellOfMemory(this.#hypervisor.view(lparId), process, layout.piece);
   }
 
   /** An operating system that has started anew, here or while it moved, or has an agent at last, hears of what it was given beyond its boot memory. */
   async #tellOfMemory(view: LparView, process: PartitionProcess, piece: MemoryPiece): Promise<void> {
     const { lparId, definition } = view;
-    if (view.ownership.kind !== "owner") return;
     try {
       const atBoot = piece.givenBytes === definition.layout?.bootBytes;
       const knows = async () => (atBoot || (await extendMemory(process.guest, 0, TELL_MS_MAX)) === piece.knownBytes) && (await process.ballooned()) === piece.knownBytes - piece.givenBytes;
@@ -290,6 +304,8 @@ export class Dlpar {
       if (why !== null) throw new OlpmError("guest-refused", why);
     } catch (error) {
       this.#hypervisor.log.warn({ err: error, lpar: definition.name }, "the operating system does not use all memory of the partition");
+    } finally {
+      if (this.#owed.delete(lparId)) this.#follow(lparId);
     }
   }
 
