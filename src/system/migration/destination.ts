@@ -341,7 +341,8 @@ export class DestinationSide {
   async resume(row: MigrationRow, askSource: () => Promise<SourceFacts | null>): Promise<void> {
     const { record } = row;
     const { lparId } = record.destination;
-    const ownership = this.#hypervisor.store.lpar(lparId)?.ownership;
+    const lpar = this.#hypervisor.store.lpar(lparId);
+    const ownership = lpar?.ownership;
     if (ownership?.kind === "owner" && row.outcome === "owned") {
       // The record is durable before the partition runs; a crash in between left it stopped here, and it is ours. What runs is only counted.
       const waiting = this.#waiting.of(record.id);
@@ -354,7 +355,11 @@ export class DestinationSide {
             return this.#takeOver.decline(record.id, toOlpmError(error, "running the partition"));
           },
         );
-      else this.#records.enter(record.id, "confirm");
+      else {
+        this.#records.enter(record.id, "confirm");
+        // Its process went with the host, or while we were away: it has moved, and who waits for the migration hears that it does not run.
+        if (record.type === "active" && state === undefined && lpar?.failed) await this.#takeOver.decline(record.id, new OlpmError("migration-failed", "its process has ended"));
+      }
     } else if (ownership?.kind === "reserved" && !this.#heldBack(record)) {
       const process = this.#hypervisor.process(lparId);
       // While we were away a person may have said that we are lost; who can ask, asks before it runs anything.
