@@ -46,6 +46,8 @@ const BOOT_MS_MAX = 240_000;
 const FILL_MS_MAX = 120_000;
 /** Token bucket of the shaped link: a queue as a switch port has it. */
 const TBF = ["tbf", "rate", "1gbit", "burst", "1mb", "latency", "50ms"];
+/** What a move takes up on the destination at most, twice: others on the machine take memory too while it is given back. */
+const WARM_MB = 2 * (MEMORY_MB + 256);
 const VIOS_OF = { sealed: "vios1", direct: "vios2" } as const;
 
 export async function runBench(argv: readonly string[]): Promise<number> {
@@ -115,7 +117,7 @@ async function measure(lab: Lab, options: { readonly cases: readonly BenchCase[]
   const one = async (way: Way, link: Link) => {
     const ourWay = way === "sealed" || way === "direct";
     const census = new Census(classifier(lab, ourWay ? partition.uuid : straight.uuid));
-    const warm = await WarmMemory.take(MEMORY_MB + 256);
+    const warm = await WarmMemory.take(WARM_MB);
     try {
       if (ourWay) {
         await straight.rest();
