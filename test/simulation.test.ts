@@ -11,7 +11,7 @@ const SEEDS = 20_000;
 const SEEDS_OF_BUG = 6_000;
 
 test("a seed gives the same run each time", async () => {
-  for (const seed of [3, 14, 159]) {
+  for (const seed of [3, 15, 159]) {
     const [first, second]: [string[], string[]] = [[], []];
     await runSeed(seed, { trace: (line) => first.push(line) });
     await runSeed(seed, { trace: (line) => second.push(line) });

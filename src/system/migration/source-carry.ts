@@ -20,8 +20,9 @@ import type { AfterRelease } from "./source-released.js";
 import type { RunningMigrations } from "./source-running.js";
 import { assertMover, endedHere, firstWordFailed, losePair, NOTHING_MOVED, STALL_MS_MAX, watchNeeds, type SourceContext } from "./source-watch.js";
 
-/** How often the record's progress is brought up to date. */
-const PROGRESS_MS = 150;
+/** When the record's progress is brought up to date first, so that short copies show numbers too, and how often then: each time is a durable change that consoles hear of. */
+const FIRST_PROGRESS_MS = 150;
+const PROGRESS_MS = 400;
 
 export class Carrier {
   readonly #context: SourceContext;
@@ -147,7 +148,8 @@ export class Carrier {
     let moved = { bytes: -1, at: this.#hypervisor.clock.now() };
     const policy = this.#hypervisor.config.migration;
     let allowedMs = stopAllowedMs(1, policy);
-    for (; !over.aborted; await delay(PROGRESS_MS, over, this.#hypervisor.clock)) {
+    for (let afterMs = FIRST_PROGRESS_MS; ; afterMs = PROGRESS_MS) {
+      await delay(afterMs, over, this.#hypervisor.clock);
       const sample = await outgoing.sample().catch(() => undefined); // QEMU is busy; the copy's own outcome comes from reachSwitchover
       if (!sample || over.aborted) continue;
       const { status, ...progress } = sample;
