@@ -38,6 +38,8 @@ export interface PartitionOptions {
   readonly compatMode?: string;
   /** index of a LUN that is masked to the partition and reached by virtual Fibre Channel, beside the root by virtual SCSI */
   readonly fc?: number;
+  /** the Virtual I/O Servers with a path to that LUN; without it the one of the root */
+  readonly fcVioses?: readonly string[];
   readonly say: Say;
 }
 
@@ -57,13 +59,14 @@ export async function createPartition(lab: Lab, options: PartitionOptions): Prom
   await fillLun(lab, lun.file, { name, address, networks: options.networks ?? "", files: options.files ?? [] });
   const operator = new Operator(lab, { say });
   const vios = options.vios ?? "vios1";
+  const fcVioses = options.fc === undefined ? [] : (options.fcVioses ?? [vios]);
   const viosSlot = 10 + options.lun;
   const max = options.memoryMb * 2;
-  await operator.type(`mksyscfg -r lpar -m ${system} -i "${escaped(profile({ name, vios, viosSlot, memoryMb: options.memoryMb, max, compatMode: options.compatMode ?? "default", ethernet: options.ethernet ?? [`${CLIENT_ETHERNET_SLOT}/0/1//0/1`], fcSlot: options.fc === undefined ? null : 30 + options.fc }))}"`);
+  await operator.type(`mksyscfg -r lpar -m ${system} -i "${escaped(profile({ name, vios, viosSlot, memoryMb: options.memoryMb, max, compatMode: options.compatMode ?? "default", ethernet: options.ethernet ?? [`${CLIENT_ETHERNET_SLOT}/0/1//0/1`], fcVioses, fcSlot: 30 + (options.fc ?? 0) }))}"`);
   await operator.type(`chhwres -r virtualio -m ${system} -o a -p ${vios} --rsubtype scsi -s ${viosSlot} -a "adapter_type=server,remote_lpar_name=${name},remote_slot_num=${CLIENT_SCSI_SLOT}"`);
   const vhost = await adapterName(operator, system, vios, viosSlot);
   await operator.type(`viosvrcmd -m ${system} -p ${vios} -c "mkvdev -vdev hdisk${options.lun} -vadapter ${vhost}"`);
-  if (options.fc !== undefined) await addFibreChannel(lab, operator, { name, system, vios, viosSlot: 30 + options.fc, lun: options.fc, say });
+  if (options.fc !== undefined) await addFibreChannel(lab, operator, { name, system, vioses: fcVioses, viosSlot: 30 + options.fc, lun: options.fc, say });
   if (options.activate !== false) await operator.type(`chsysstate -m ${system} -r lpar -o on -n ${name} -f default`);
   const uuid = (await operator.quiet(`lssyscfg -r lpar -m ${system} --filter lpar_names=${name} -F uuid`)).trim().toLowerCase();
   return { name, system, uuid, address, lunFile: lun.file };
@@ -78,7 +81,7 @@ export async function bootPartition(lab: Lab, partition: LabPartition, say: Say)
   say(`the partition runs and its database answers after ${((performance.now() - begun) / 1000).toFixed(1)} s`);
 }
 
-const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number; readonly compatMode: string; readonly ethernet: readonly string[]; readonly fcSlot: number | null }): string =>
+const profile = (p: { readonly name: string; readonly vios: string; readonly viosSlot: number; readonly memoryMb: number; readonly max: number; readonly compatMode: string; readonly ethernet: readonly string[]; readonly fcVioses: readonly string[]; readonly fcSlot: number }): string =>
   [
     `name=${p.name},profile_name=default,lpar_env=aixlinux`,
     `min_mem=256,desired_mem=${p.memoryMb},max_mem=${p.max}`,
@@ -86,21 +89,23 @@ const profile = (p: { readonly name: string; readonly vios: string; readonly vio
     `max_virtual_slots=20,virtual_scsi_adapters=${CLIENT_SCSI_SLOT}/client//${p.vios}/${p.viosSlot}/1`,
     formatPair("virtual_eth_adapters", p.ethernet),
     ...(p.compatMode === "default" ? [] : [`lpar_proc_compat_mode=${p.compatMode}`]),
-    ...(p.fcSlot === null ? [] : [`virtual_fc_adapters=${CLIENT_FC_SLOT}/client//${p.vios}/${p.fcSlot}//1`]),
+    ...(p.fcVioses.length === 0 ? [] : [formatPair("virtual_fc_adapters", p.fcVioses.map((vios, at) => `${CLIENT_FC_SLOT + at}/client//${vios}/${p.fcSlot}//1`))]),
   ].join(",");
 
 /** Inside double quotes of a command line. */
 const escaped = (text: string): string => text.replaceAll('"', '\\"');
 
-/** The server adapter and its port, and what the SAN's administrator does: the LUN is shown to both WWPNs that the managed system made. */
-async function addFibreChannel(lab: Lab, operator: Operator, p: { readonly name: string; readonly system: string; readonly vios: string; readonly viosSlot: number; readonly lun: number; readonly say: Say }): Promise<void> {
-  await operator.type(`chhwres -r virtualio -m ${p.system} -o a -p ${p.vios} --rsubtype fc -s ${p.viosSlot} -a "adapter_type=server,remote_lpar_name=${p.name},remote_slot_num=${CLIENT_FC_SLOT}"`);
+/** The server adapters and their port, and what the SAN's administrator does: the LUN is shown to both WWPNs that the managed system made for each. */
+async function addFibreChannel(lab: Lab, operator: Operator, p: { readonly name: string; readonly system: string; readonly vioses: readonly string[]; readonly viosSlot: number; readonly lun: number; readonly say: Say }): Promise<void> {
+  for (const [at, vios] of p.vioses.entries()) await operator.type(`chhwres -r virtualio -m ${p.system} -o a -p ${vios} --rsubtype fc -s ${p.viosSlot} -a "adapter_type=server,remote_lpar_name=${p.name},remote_slot_num=${CLIENT_FC_SLOT + at}"`);
   const wwpns = await wwpnsOf(operator, p.system, p.name);
   p.say(`masking LUN ${lab.san.fcLuns[p.lun]?.id} to ${wwpns.join(" and ")}`);
   await maskLun(lab, p.lun, wwpns);
-  const lines = (await operator.quiet(`viosvrcmd -m ${p.system} -p ${p.vios} -c "lsmap -all -npiv -field name physloc -fmt :"`)).split("\n");
-  const vfchost = lines.map((line) => line.split(":")).find(([, location]) => location?.endsWith(`-C${p.viosSlot}`))?.[0];
-  await operator.type(`viosvrcmd -m ${p.system} -p ${p.vios} -c "vfcmap -vadapter ${vfchost} -fcp fcs0"`);
+  for (const vios of p.vioses) {
+    const lines = (await operator.quiet(`viosvrcmd -m ${p.system} -p ${vios} -c "lsmap -all -npiv -field name physloc -fmt :"`)).split("\n");
+    const vfchost = lines.map((line) => line.split(":")).find(([, location]) => location?.endsWith(`-C${p.viosSlot}`))?.[0];
+    await operator.type(`viosvrcmd -m ${p.system} -p ${vios} -c "vfcmap -vadapter ${vfchost} -fcp fcs0"`);
+  }
 }
 
 /** Both names of a partition's virtual Fibre Channel adapters, first those of the lowest slot. */

@@ -1,5 +1,5 @@
 /** Which LUNs a client partition's adapters reach: what its adapters say and what the VIOSes' device lists say, where both agree. Pure. */
-import type { LparId, SlotNumber } from "../model/ids.js";
+import type { LparId, LunId, SlotNumber } from "../model/ids.js";
 import { mayRun } from "../model/ownership.js";
 import type { FcMapping, ResourceConfig, StorageMapping } from "../model/lpar.js";
 import type { ViosDevices, ViosServerAdapter } from "../wire/system-vios.js";
@@ -59,10 +59,11 @@ export interface Device {
   readonly viosLparId: LparId;
   readonly viosSlot: SlotNumber;
   readonly vtd: string;
+  readonly lun: LunId;
 }
 /** All target devices of a partition, of both kinds. */
 export function devicesOf(row: LparRow, vioses: readonly ViosRow[]): Device[] {
-  return [...storageOf(row, vioses), ...fcOf(row, vioses).flatMap(({ clientSlot, viosLparId, viosSlot, luns }) => luns.map(({ vtd }) => ({ clientSlot, viosLparId, viosSlot, vtd })))];
+  return [...storageOf(row, vioses), ...fcOf(row, vioses).flatMap(({ clientSlot, viosLparId, viosSlot, luns }) => luns.map(({ vtd, lun }) => ({ clientSlot, viosLparId, viosSlot, vtd, lun })))];
 }
 
 /** The device list for a VIOS that starts, without the logins of partitions that are not there: only a partition that has a process here is logged in to the SAN. */

@@ -181,7 +181,7 @@ export class Processes {
       if (!vios) return [];
       const unit = units.get(mapping.clientSlot) ?? 0;
       units.set(mapping.clientSlot, unit + 1);
-      return [{ slot: mapping.clientSlot, unit, nbdSocket: vios.nbdSocket(mapping.viosSlot), exportName: mapping.vtd }];
+      return [{ slot: mapping.clientSlot, unit, nbdSocket: vios.nbdSocket(mapping.viosSlot), exportName: mapping.vtd, lun: mapping.lun }];
     });
     return {
       lparId: row.lparId,

@@ -22,7 +22,7 @@ const SPEC: PartitionSpec = {
   kernel: "/image/kernel",
   initrd: "/image/initrd",
   bootMode: "norm",
-  disks: [{ slot: 2, unit: 0, nbdSocket: "/run/x/v1/nbd.sock", exportName: "vtscsi0" }],
+  disks: [{ slot: 2, unit: 0, nbdSocket: "/run/x/v1/nbd.sock", exportName: "vtscsi0", lun: "naa.600a" }],
   nics: [{ slot: 3, mac: "02AABB000103", tap: "t3s3" }],
   consoleLog: "/var/x/db01.log",
   incoming: false,
@@ -51,7 +51,7 @@ test("the whole command line of a partition with one disk and one adapter", () =
     ...["-kernel", "/image/kernel", "-initrd", "/image/initrd", "-append", "console=hvc0 quiet panic=5"],
     ...["-device", "spapr-vscsi,id=vscsi2,reg=0x2000"],
     ...["-blockdev", "driver=nbd,node-name=disk-2-0,server.type=unix,server.path=/run/x/v1/nbd.sock,export=vtscsi0,reconnect-delay=600,cache.direct=on"],
-    ...["-device", "scsi-hd,bus=vscsi2.0,lun=0,drive=disk-2-0,share-rw=on"],
+    ...["-device", "scsi-hd,bus=vscsi2.0,lun=0,drive=disk-2-0,share-rw=on,serial=600a,device_id=naa.600a"],
     ...["-netdev", "tap,id=lan3,ifname=t3s3,script=no,downscript=no", "-device", "spapr-vlan,netdev=lan3,mac=02:AA:BB:00:01:03,reg=0x3000"],
     "-S",
   ]);
@@ -97,6 +97,14 @@ test("every partition is confined, has nothing that it was not given, and its pr
 test("memory goes back to the host by a balloon where it is in one piece, and only there", () => {
   assert.deepEqual(devices({ osMemoryBytes: 512 * MIB }, "virtio-balloon-pci"), ["virtio-balloon-pci,id=balloon,bus=pci.0,addr=0x1"]);
   assert.deepEqual(devices({}, "virtio-balloon-pci"), []);
+});
+
+test("a LUN that two adapters reach: the same identity on both paths, and an error soon when one does not answer; another LUN waits", () => {
+  const disk = (slot: number, unit: number, lun: string) => ({ slot, unit, nbdSocket: `/v${slot}`, exportName: `x${slot}${unit}`, lun: `naa.${lun}` });
+  const change = { disks: [disk(2, 0, "600a"), disk(4, 0, "600b"), disk(5, 0, "600c"), disk(5, 1, "600b")] };
+  assert.deepEqual(values(words(change), "-blockdev").map((one) => /reconnect-delay=(\d+)/.exec(one)![1]), ["600", "5", "600", "5"]);
+  assert.deepEqual(devices(change, "scsi-hd").map((one) => /serial=.*/.exec(one)![0]), ["600a", "600b", "600c", "600b"].map((lun) => `serial=${lun},device_id=naa.${lun}`));
+  assert.deepEqual(values(words({ disks: [disk(5, 0, "600b"), disk(5, 1, "600b")] }), "-blockdev").map((one) => /reconnect-delay=(\d+)/.exec(one)![1]), ["600", "600"], "behind one adapter they are one path");
 });
 
 test("disks: one adapter for each slot, a unit for each disk, nodes of their own", () => {

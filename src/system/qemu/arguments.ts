@@ -22,6 +22,8 @@ const CONSOLE_REG = "0x30000000";
 const AGENT_REG = "0x30001000";
 /** Seconds that a partition's requests wait for a Virtual I/O Server that is away, before the guest sees an error. */
 const VIOS_RECONNECT_S = 600;
+/** The same where another adapter reaches the same LUN: the operating system's multipath takes the other path when it sees the error. */
+const PATH_RECONNECT_S = 5;
 /** The terminal's log comes as an open file: QEMU's account can not reach it by name. */
 export const LOG_FD = 3;
 const LOG_FD_SET = 1;
@@ -74,8 +76,11 @@ export function qemuArguments(spec: PartitionSpec): string[] {
   for (const slot of new Set(spec.disks.map((disk) => disk.slot))) words.push("-device", `spapr-vscsi,id=vscsi${slot},reg=${vioReg(slot)}`);
   for (const disk of spec.disks) {
     const node = `disk-${disk.slot}-${disk.unit}`;
-    words.push("-blockdev", `driver=nbd,node-name=${node},server.type=unix,server.path=${quoted(disk.nbdSocket)},export=${quoted(disk.exportName)},reconnect-delay=${VIOS_RECONNECT_S},cache.direct=on`);
-    words.push("-device", `scsi-hd,bus=vscsi${disk.slot}.0,lun=${disk.unit},drive=${node},share-rw=on`);
+    const seconds = disk.lun !== undefined && spec.disks.some((other) => other.slot !== disk.slot && other.lun === disk.lun) ? PATH_RECONNECT_S : VIOS_RECONNECT_S;
+    // What the operating system knows the LUN by; two paths to one show the same.
+    const identity = disk.lun === undefined ? "" : `,serial=${quoted(disk.lun.replace(/^naa\./, ""))},device_id=${quoted(disk.lun)}`;
+    words.push("-blockdev", `driver=nbd,node-name=${node},server.type=unix,server.path=${quoted(disk.nbdSocket)},export=${quoted(disk.exportName)},reconnect-delay=${seconds},cache.direct=on`);
+    words.push("-device", `scsi-hd,bus=vscsi${disk.slot}.0,lun=${disk.unit},drive=${node},share-rw=on${identity}`);
   }
   for (const nic of spec.nics) {
     const mac = nic.mac.match(/../g)!.join(":");

@@ -19,6 +19,8 @@ export interface PartitionDisk {
   /** position behind the adapter, 0.. : the SCSI LUN the guest sees */
   readonly unit: number;
   readonly nbdSocket: string;
+  /** SCSI identity of what is behind it, the same on all paths to it; absent: started by an earlier version */
+  readonly lun?: string;
   readonly exportName: string;
 }
 export interface PartitionNic {
