@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { runAny } from "../src/kit/run.js";
 import { until } from "../src/kit/wait.js";
+import { held, hold, letGo } from "../src/lab/faults.js";
+import { startSystem, stopService } from "../src/lab/services.js";
 import { Writer } from "../src/lab/witness.js";
 import { inNamespace } from "../src/lab/wiring.js";
 import { Fixture } from "./support/fixture.js";
@@ -25,7 +27,7 @@ const reached = (address: string, what: string) => until(async () => ((await pin
 const everyClient = () => Promise.all([lab.client("db01").writer, ...writers].map((writer) => writer.progressed()));
 
 before(async () => {
-  lab = await Fixture.up("vln", { luns: 1, systems: [{ name: "ms01", serial: "7800A01", networks: MS01 }, { name: "ms02", serial: "7800A02", networks: MS02 }] });
+  lab = await Fixture.up("vln", { luns: 1, faults: true, systems: [{ name: "ms01", serial: "7800A01", networks: MS01 }, { name: "ms02", serial: "7800A02", networks: MS02 }] });
   await lab.partition({ name: "db01", system: "ms01", lun: 0, memoryMb: 512, ethernet: ["3/1/1/20/0/1", "4/0/30//0/1/PROD"], networks: NETWORKS });
   for (const [key, address] of [["tagged", "10.9.20.100"], ["second", "10.9.30.100"]] as const) writers.push(new Writer({ namespace: lab.lab.lan.namespace, address, key, pauseMs: 20 }));
 });
@@ -78,6 +80,28 @@ test("a partition that moves keeps its clients on all its VLANs, there and back;
     assert.equal(await quiet(`lshwres -r virtualio --rsubtype eth --level lpar -m ${to} --filter lpar_names=db01 -F slot_num,vswitch,port_vlan_id,addl_vlan_ids`), `3,ETHERNET0,1,20\n4,${there},30,\n`);
     assert.deepEqual(await Promise.all(["10.9.40.100", "10.9.40.101"].map(pinged)), [false, false], "the same VLANs and no others");
   }
+});
+
+test("a VLAN that the destination bridges no more after the validation ends the move before the hand-over with that, and the clients keep their connections", async () => {
+  const ms02 = lab.system("ms02");
+  const restarted = async (networks: typeof ms02.networks) => {
+    await stopService(ms02.runDir);
+    await startSystem(lab.lab, { ...ms02, networks }, lab.lab.environment);
+  };
+  await lab.slow("ms01", "vios1");
+  hold(lab.system("ms01"), "prepare");
+  const ended = run("migrlpar -o m -m ms01 -t ms02 -p db01 -i vswitch_mappings=/PROD/PRODUCTION,source_msp_name=vios1,dest_msp_name=vios1");
+  await held(lab.system("ms01"), "prepare");
+  await restarted(ms02.networks.map((one) => ({ ...one, vlanIds: one.vlanIds.filter((vlanId) => vlanId !== 20) })));
+  await lab.operator.until("lssyscfg -r sys -m ms02 -F state", "Operating", 20_000);
+  letGo(lab.system("ms01"), "prepare");
+  const { code, stderr } = await ended;
+  await lab.fast("ms01", "vios1");
+  await restarted(ms02.networks);
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /^OLPM-VN02 .*VLAN 20 of the adapter in slot 3 is bridged on ms01, and no shared Ethernet adapter .* bridges it on ms02\..*\nOLPM-R00 Partition db01 is running on ms01; nothing is reserved on ms02\.\n$/);
+  await everyClient();
+  await lab.check("db01", "ms01");
 });
 
 test("when the Virtual I/O Server that carries the traffic is killed, the other one takes all VLANs of both switches", async () => {
