@@ -105,7 +105,9 @@ export class Trials {
         return { answeredMs, recoveredMs };
       }
       case "moves": {
-        if (row.fault !== "console") assert.deepEqual({ code: result.code, stderr: result.stderr }, { code: 0, stderr: "" });
+        // Who could not be told that it runs elsewhere is said; it has moved all the same.
+        const stderr = row.at === "confirm" ? result.stderr.replace(/^OLPM-W01 .*\n/, "") : result.stderr;
+        if (row.fault !== "console") assert.deepEqual({ code: result.code, stderr }, { code: 0, stderr: "" });
         if (row.second) assert.match(result.stdout, new RegExp(`^${name}: the second pair of movers \\(vios1 to vios1\\) takes over, the copy begins anew: \\S.*\\.\n$`));
         this.arrived(name, stage.to.name);
         return { answeredMs, recoveredMs: await this.#well(name, stage.to.name, result) };
