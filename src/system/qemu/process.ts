@@ -211,6 +211,7 @@ class QemuProcess implements PartitionProcess {
     qmp.onEvent((event) => this.#hear(event));
     const look = () => {
       if (!isAlive(identity)) this.#exited();
+      else forgetHolder(spec.dir); // one that an earlier system process started is no child of this one
     };
     void qmp.closed.then(() => until(() => (isAlive(identity) ? undefined : true), { what: "QEMU's end", deadlineMs: 5_000, everyMs: 10 }).then(look, () => undefined));
     this.#watch = setInterval(look, WATCH_MS);
