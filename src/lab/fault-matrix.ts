@@ -15,7 +15,6 @@ const OTHERS: readonly FaultCase[] = [
   ...rows("destinationQemu", span("stays", "openDestinationMover", "openSourceMover"), span("lostOnDestination", "confirm", "finish")),
   ...rows("sourceVios", span("stays", "reserve", "openSourceMover"), span("moves", "owned")),
   ...rows("destinationVios", span("stays", "reserve", "openSourceMover"), span("moves", "confirm", "finish")),
-  ...rows("destinationMover", span("stays", "openSourceMover")),
   ...rows("sourceMoverVios", span("stays", "reserve", "openSourceMover"), span("moves", "loaded", "finish")),
   ...rows("destinationMoverVios", span("stays", "reserve", "openSourceMover"), span("moves", "loaded", "finish")),
   ...rows("moverLink", span("stays", "reserve", "openSourceMover"), span("moves", "loaded", "finish")),

@@ -146,7 +146,7 @@ export const STEPS: readonly MigrationStep[] = [
     does: "the operating system and its scripts hear that they run elsewhere",
     run: onlyActive(async ({ params, destination, warn }) => {
       const verdict = await destination.client.call("migration.notifyGuest", { id: params.id, event: "confirm" }, { deadlineMs: params.waitMs }).catch((error: unknown) => ({ answered: false, agreed: false, detail: toOlpmError(error, "confirming").message }));
-      if (!verdict.answered || !verdict.agreed) warn("OLPM-W01", `The operating system of partition ${params.lparName} did not confirm the migration: ${verdict.detail}`, "The partition runs on the destination; see its log /var/log/openlpm-mobility.log.");
+      if (!verdict.answered || !verdict.agreed) warn("OLPM-W01", `The operating system of partition ${params.lparName} did not confirm the migration: ${verdict.detail}`, "The partition has moved all the same; see its log /var/log/openlpm-mobility.log.");
       return null;
     }),
   },

@@ -42,7 +42,8 @@ export class TakeOver {
     const viosIds = new Set<number>([this.#hypervisor.row(record.destination.lparId)].flatMap((row) => [...row.storage, ...row.fc]).map((mapping) => mapping.viosLparId));
     const lose = (lparId: number, why: string) => {
       if (!viosIds.has(lparId)) return;
-      waiting.lost = new OlpmError("storage-failed", `the Virtual I/O Server that serves the partition on ${this.#hypervisor.config.name} was lost: ${why}`, { hsc: "HSCLA2CF" });
+      const action = "Activate it with chsysstate -r lpar -o on, then try again.";
+      waiting.lost = new OlpmError("storage-failed", `the Virtual I/O Server that serves the partition on ${this.#hypervisor.config.name} was lost: ${why}`, { hsc: "HSCLA2CF", action });
       waiting.abort.abort(waiting.lost);
     };
     const unwatch = this.#hypervisor.onViosLost((lparId, reason) => lose(lparId, reason.message));
