@@ -18,7 +18,7 @@ const TAIL_MS_MAX = 250;
 const AGAIN_MS = 1_000;
 /** From the source's word to the complete state it takes a fraction of a second; the clients of the partition wait for so long at most (TCP gives them minutes). */
 const REST_MS_MAX = 20_000;
-const ENDED = () => new OlpmError("migration-failed", "its process has ended", { hsc: "HSCLA2CF" });
+export const ENDED = () => new OlpmError("migration-failed", "its process has ended", { hsc: "HSCLA2CF" });
 
 export class TakeOver {
   readonly #hypervisor: Hypervisor;

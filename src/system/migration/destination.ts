@@ -21,7 +21,7 @@ import type { SystemSystem } from "../../wire/system-system.js";
 import type { Hypervisor } from "../contract.js";
 import type { MigrationRow } from "../store.js";
 import { placeLogPart } from "./console-log.js";
-import { TakeOver } from "./destination-takeover.js";
+import { ENDED, TakeOver } from "./destination-takeover.js";
 import { WaitingMigrations } from "./destination-waiting.js";
 import { attachFc, placeFc, withFc } from "./fibre-channel.js";
 import { tellGuest } from "./guest.js";
@@ -33,8 +33,6 @@ import { asMigrationError, detailOf, isHandedOver, isOpen, moversOpened, type Re
 const DECIDE_MS_MAX = 20_000;
 const SETTLE_MS_MAX = 5_000;
 const TICKET_BYTES = 32;
-/** It has moved, and who waits for the migration hears that it does not run. */
-const LOST_HERE = () => new OlpmError("migration-failed", "its process has ended");
 const TOO_LATE = () => new OlpmError("wrong-state", "it is too late for the second pair of movers: this system decides, or has decided");
 const DECLINED_BY_RECOVERY = () => new OlpmError("migration-failed", "The destination had not taken the partition's state and declined it in a recovery.", { hsc: "HSCLA2CF" });
 
@@ -190,7 +188,7 @@ export class DestinationSide {
     await this.#hypervisor.hold("finish");
     // An ended record is not taken up after a restart, so it must not end before the partition has run.
     if (row.record.type === "active" && row.record.phase === "resume" && this.#hypervisor.process(row.record.destination.lparId)) throw new OlpmError("wrong-state", "the partition does not run on this system yet", { retryable: true });
-    if (row.record.type === "active" && (await this.#hasEnded(row.record.destination.lparId))) await this.#takeOver.decline(id, LOST_HERE());
+    if (row.record.type === "active" && (await this.#hasEnded(row.record.destination.lparId))) await this.#takeOver.decline(id, ENDED());
     await this.closeMover(id);
     this.#hypervisor.store.transaction(() => {
       this.#hypervisor.update(row.record.destination.lparId, (now) => (now.migrationId === id ? { ...now, migrationId: null, storage: [], fc: [] } : now));
@@ -367,7 +365,7 @@ export class DestinationSide {
       else {
         this.#records.enter(record.id, "confirm");
         // Its process went with the host, or while we were away: it has moved, and who waits for the migration hears that it does not run.
-        if (record.type === "active" && state === undefined && lpar?.failed) await this.#takeOver.decline(record.id, LOST_HERE());
+        if (record.type === "active" && state === undefined && lpar?.failed) await this.#takeOver.decline(record.id, ENDED());
       }
     } else if (ownership?.kind === "reserved" && !this.#heldBack(record)) {
       const process = this.#hypervisor.process(lparId);

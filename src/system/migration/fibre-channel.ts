@@ -4,9 +4,10 @@
  */
 import { until } from "../../kit/wait.js";
 import type { LparId, SlotNumber } from "../../model/ids.js";
-import type { LparDefinition, ResourceConfig, StorageMapping } from "../../model/lpar.js";
+import type { LparDefinition, StorageMapping } from "../../model/lpar.js";
 import type { PlannedFc } from "../../wire/console-system.js";
 import type { Hypervisor } from "../contract.js";
+import { withResources } from "./placement.js";
 
 /** Each LUN is logged in to and looked at. */
 const LOGIN_MS_MAX = 30_000;
@@ -28,18 +29,13 @@ export function placeFc(hypervisor: Hypervisor, planned: readonly PlannedFc[], b
 
 /** The definition with client adapters that point at the destination's VIOSes, and the turn of their WWPNs changed to the one that logs in there. */
 export function withFc(definition: LparDefinition, placed: readonly PlannedFc[]): LparDefinition {
-  const rewrite = (resources: ResourceConfig): ResourceConfig => ({
+  return withResources(definition, (resources) => ({
     ...resources,
     fc: resources.fc.map((adapter) => {
       const mapping = placed.find((one) => one.clientSlot === adapter.slot);
       return adapter.role === "client" && mapping ? { ...adapter, remoteLparId: mapping.viosLparId, remoteSlot: mapping.viosSlot, active: adapter.wwpns?.[1] === mapping.wwpn ? 1 : 0 } : adapter;
     }),
-  });
-  return {
-    ...definition,
-    current: definition.current && rewrite(definition.current),
-    profiles: definition.profiles.map((profile) => (profile.name === definition.currentProfile ? { ...profile, resources: rewrite(profile.resources) } : profile)),
-  };
+  }));
 }
 
 /** Makes and maps the server adapters of a partition that is reserved here, and logs them in where LUNs are promised. May be repeated. @throws OlpmError lun-not-visible ... */

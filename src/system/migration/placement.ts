@@ -54,19 +54,20 @@ function slotFor(hypervisor: Hypervisor, { viosLparId, viosSlot, slotAsked }: Pl
   return slot;
 }
 
+/** The definition with other resources in the current configuration and in the profile it came from. */
+export const withResources = (definition: LparDefinition, rewrite: (resources: ResourceConfig) => ResourceConfig): LparDefinition => ({
+  ...definition,
+  current: definition.current && rewrite(definition.current),
+  profiles: definition.profiles.map((profile) => (profile.name === definition.currentProfile ? { ...profile, resources: rewrite(profile.resources) } : profile)),
+});
 
-/** The definition with client adapters that point at the destination's VIOSes, in the current configuration and in the profile it came from. */
+/** The definition with client adapters that point at the destination's VIOSes. */
 export function withStorage(definition: LparDefinition, storage: readonly StorageMapping[]): LparDefinition {
-  const rewrite = (resources: ResourceConfig): ResourceConfig => ({
+  return withResources(definition, (resources) => ({
     ...resources,
     scsi: resources.scsi.map((adapter) => {
       const mapping = storage.find((one) => one.clientSlot === adapter.slot);
       return adapter.role === "client" && mapping ? { ...adapter, remoteLparId: mapping.viosLparId, remoteSlot: mapping.viosSlot } : adapter;
     }),
-  });
-  return {
-    ...definition,
-    current: definition.current && rewrite(definition.current),
-    profiles: definition.profiles.map((profile) => (profile.name === definition.currentProfile ? { ...profile, resources: rewrite(profile.resources) } : profile)),
-  };
+  }));
 }
